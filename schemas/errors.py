@@ -1,0 +1,41 @@
+"""The errors a user meets: one root, and one kind for each thing that a caller can do about it.
+
+Every kind inherits the matching built-in too, so that code which knows nothing of tracewright can catch it, and takes
+one message, so that it survives pickling. A message says what was received, what was expected and what to do next.
+"""
+
+
+class TracewrightError(Exception):
+    """The root of every error raised on purpose."""
+
+
+class InputError(TracewrightError, ValueError):
+    """Data or an argument is not what the contract asks for: mend the input and run the command again."""
+
+
+class ConfigError(InputError):
+    """A config file holds an unknown key or a value out of range."""
+
+
+class MissingInputError(InputError, FileNotFoundError):
+    """A file or folder named by the user is not there."""
+
+
+class StoreError(TracewrightError, OSError):
+    """The store can't be read or written: a full disk, a read-only folder, a second writer. What is there is intact."""
+
+
+class SchemaVersionError(TracewrightError, ValueError):
+    """Data was written by a newer schema than this version reads: upgrade tracewright."""
+
+
+class IntegrityError(TracewrightError, ValueError):
+    """Published data is not what its manifest says: a flipped byte, a missing or an extra file."""
+
+
+class ReleaseYankedError(IntegrityError):
+    """The release was withdrawn; the message gives the reason."""
+
+
+class EngineError(TracewrightError, RuntimeError):
+    """The teacher's engine did not start, died or gave what can't be used."""

@@ -1,0 +1,50 @@
+"""A model at a revision, with the prompt template and the sampling settings it is asked with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from tracewright.schemas.base import Frozen, Probability
+from tracewright.schemas.ids import make_id
+
+
+class Sampling(Frozen):
+    """How the next token is drawn. Limits (`max_tokens`, deadlines) are not sampling: they change no finished trace."""
+
+    temperature: float = Field(default=1.0, ge=0.0)
+    top_p: Probability = 1.0
+    top_k: int = Field(default=0, ge=0)
+    """0: no limit."""
+    min_p: Probability = 0.0
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+    """Each sample's own seed is derived from this, the problem and the sample index."""
+
+
+class TeacherRef(Frozen):
+    """Which teacher made a trace."""
+
+    model: str
+    revision: str
+    """A commit, a tag or a hash of the weights."""
+    dtype: str
+    quantization: str | None = None
+    tokenizer_hash: str
+    template_hash: str
+    """Hash of the prompt template, few-shot examples and system text included."""
+    sampling: Sampling
+    fingerprint: str
+    """Hash of all of the above; may be left out, and is then computed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_fingerprint(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("fingerprint"):
+            return data
+        parts = {name: value for name, value in data.items() if name != "fingerprint"}
+        sampling = parts.get("sampling")
+        if isinstance(sampling, Sampling):
+            parts["sampling"] = sampling.model_dump()
+        return {**data, "fingerprint": make_id("teacher", parts)}
