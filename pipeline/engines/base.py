@@ -1,0 +1,68 @@
+"""What a teacher's engine is, whatever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from tracewright.schemas import FinishReason
+
+
+@dataclass(frozen=True)
+class Request:
+    """One completion to make."""
+
+    key: str
+    """The id of the trace that it will be."""
+    question: str
+    seed: int
+    system: str | None = None
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What the engine made of a request. T tokens; the end token is not among them."""
+
+    key: str
+    prompt: str
+    text: str
+    finish_reason: FinishReason
+    token_ids: tuple[int, ...] | None
+    token_logprobs: tuple[float, ...] | None
+    """T raw logprobs (temperature 1, before any sampling filter) of the sampled tokens, natural logarithm."""
+    token_ends: tuple[int, ...] | None
+    """T counts: the characters of `text` that are complete after each token."""
+    top_logprobs: tuple[tuple[float, ...], ...] | None
+    """T × k raw logprobs of the likeliest tokens, in falling order."""
+    token_count: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A request that gave no completion; the others are not touched by it."""
+
+    key: str
+    reason: str
+
+
+class Engine(Protocol):
+    """Runs requests and gives each result as soon as it is there: no batch waits for its longest sample."""
+
+    @property
+    def name(self) -> str:
+        """The engine with its version, as a trace's provenance has it."""
+        ...
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[Completion | Failure]:
+        """The results in the order in which they are finished; requests are drawn as places become free.
+
+        Raises:
+            EngineError: the engine died or hangs; what was given before stands.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop the engine and wait until nothing of it runs."""
+        ...

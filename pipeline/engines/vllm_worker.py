@@ -1,0 +1,162 @@
+"""The engine's own process: vLLM's step loop between two pipes. Started by `vllm_engine`, never imported by it.
+
+Line by line JSON: settings first, then requests, on stdin; one `ready`, then results, on a private copy of stdout. What
+vLLM prints goes to stderr, which is the engine's log. Closing stdin ends the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from typing import Any, TextIO
+
+from tracewright.pipeline.engines.lifeline import end_group_with_parent
+
+
+def main() -> None:
+    """Serve until stdin closes or the parent is gone."""
+    end_group_with_parent(int(sys.argv[1]))
+    results = os.fdopen(os.dup(1), "w", buffering=1 << 20, encoding="utf-8")
+    os.dup2(2, 1)
+    settings = json.loads(sys.stdin.readline())
+    worker = _Worker(settings, results)
+    requests: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
+    worker.serve(requests)
+
+
+def _read_requests(requests: queue.SimpleQueue[dict[str, Any] | None]) -> None:
+    for line in sys.stdin:
+        requests.put(json.loads(line))
+    requests.put(None)
+
+
+class _Worker:
+    """One vLLM engine and the requests it has in flight."""
+
+    def __init__(self, settings: dict[str, Any], results: TextIO) -> None:
+        import vllm
+        from vllm import EngineArgs, LLMEngine
+
+        self._results = results
+        self._sampling = settings["sampling"]
+        self._engine = LLMEngine.from_engine_args(EngineArgs(**settings["engine_args"]))
+        self._tokenizer: Any = self._engine.get_tokenizer()
+        self._pending: dict[str, tuple[str, float]] = {}
+        config = self._engine.model_config
+        self._write({
+            "ready": {
+                "version": vllm.__version__,
+                "dtype": str(config.dtype).removeprefix("torch."),
+                "max_model_len": config.max_model_len,
+            }
+        })
+
+    def serve(self, requests: queue.SimpleQueue[dict[str, Any] | None]) -> None:
+        """Add what has come, step, write what is finished; wait only when there is nothing to do."""
+        open_ended = True
+        while open_ended or self._pending:
+            while open_ended and (not self._pending or not requests.empty()):
+                request = requests.get()
+                if request is None:
+                    open_ended = False
+                else:
+                    self._add(request)
+                self._results.flush()
+            for output in self._engine.step() if self._pending else ():
+                if output.finished:
+                    self._finish(output)
+            self._results.flush()
+
+    def _write(self, message: dict[str, Any]) -> None:
+        self._results.write(json.dumps(message, ensure_ascii=False) + "\n")
+        if "ready" in message:
+            self._results.flush()
+
+    def _add(self, request: dict[str, Any]) -> None:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        key = request["key"]
+        try:
+            prompt = self._render(request)
+            ids = self._tokenizer.encode(prompt, add_special_tokens=self._tokenizer.chat_template is None)
+            params = SamplingParams(
+                **self._sampling,
+                seed=request["seed"],
+                flat_logprobs=True,
+                detokenize=bool(self._sampling.get("stop")),
+                output_kind=RequestOutputKind.FINAL_ONLY,
+            )
+            self._engine.add_request(key, {"prompt_token_ids": ids}, params)
+        except Exception as error:  # noqa: BLE001 - one bad request must not end the others; the text goes to its row
+            self._write({"key": key, "failure": f"{type(error).__name__}: {error}"})
+            return
+        self._pending[key] = (prompt, time.monotonic())
+
+    def _render(self, request: dict[str, Any]) -> str:
+        if self._tokenizer.chat_template is None:
+            return "\n\n".join(filter(None, [request["system"], request["question"]]))
+        messages = [{"role": "user", "content": request["question"]}]
+        if request["system"]:
+            messages.insert(0, {"role": "system", "content": request["system"]})
+        return str(self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+
+    def _finish(self, output: Any) -> None:
+        prompt, submitted = self._pending.pop(output.request_id)
+        completion = output.outputs[0]
+        ids = list(completion.token_ids)
+        while ids and ids[-1] in self._tokenizer.all_special_ids:
+            ids.pop()
+        text, ends = self._decode(ids)
+        if self._sampling.get("stop"):  # the engine has cut the text at the stop string; tokens may reach past it
+            text, ends = completion.text, [min(end, len(completion.text)) for end in ends]
+        sampled, top = _split_logprobs(completion.logprobs, len(ids))
+        self._write({
+            "key": output.request_id,
+            "prompt": prompt,
+            "text": text,
+            "finish_reason": completion.finish_reason,
+            "token_ids": ids,
+            "token_ends": ends,
+            "token_logprobs": sampled,
+            "top_logprobs": top,
+            "seconds": round(time.monotonic() - submitted, 6),
+        })
+
+    def _decode(self, ids: list[int]) -> tuple[str, list[int]]:
+        """The text of the tokens, and how many of its characters are complete after each of them."""
+        from tokenizers.decoders import DecodeStream
+
+        stream, parts, ends, length = DecodeStream(skip_special_tokens=False), [], [], 0
+        backend = self._tokenizer.backend_tokenizer
+        for token in ids:
+            part = stream.step(backend, token) or ""
+            parts.append(part)
+            length += len(part)
+            ends.append(length)
+        text = "".join(parts)
+        rest = self._tokenizer.decode(ids, skip_special_tokens=False)[length:]  # a multi-byte character cut off
+        return text + rest, [*ends[:-1], length + len(rest)] if ends else ends
+
+
+def _split_logprobs(flat: Any, count: int) -> tuple[list[float] | None, list[list[float]] | None]:
+    """The sampled tokens' logprobs, and the top-k's: vLLM gives the sampled token first, then the k likeliest."""
+    if flat is None:
+        return None, None
+    values, starts, ends = flat.logprobs, flat.start_indices[:count], flat.end_indices[:count]
+    sampled = [round(values[start], 6) for start in starts]
+    top = [[round(v, 6) for v in values[s + 1 : e]] for s, e in zip(starts, ends, strict=True)]
+    return sampled, top
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        main()
+    # vLLM's own teardown takes seconds and has nothing left to save.
+    os._exit(0)
