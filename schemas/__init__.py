@@ -15,7 +15,17 @@ from tracewright.schemas.errors import (
 from tracewright.schemas.ids import hash_content, hash_to_unit, is_held_out, make_id
 from tracewright.schemas.migrations import SCHEMA_VERSION
 from tracewright.schemas.problem import AnswerKind, CodeTest, Image, Problem
-from tracewright.schemas.release import CalibrationFigures, ReleaseFile, ReleaseManifest, StageCount, TeacherShare
+from tracewright.schemas.release import (
+    CalibrationFigures,
+    Message,
+    ReleaseFile,
+    ReleaseManifest,
+    ReleaseRow,
+    ReleaseStep,
+    StageCount,
+    TeacherShare,
+    Tombstone,
+)
 from tracewright.schemas.review import Decision, Review
 from tracewright.schemas.teacher import Sampling, TeacherRef
 from tracewright.schemas.trace import (
@@ -46,12 +56,15 @@ __all__ = [
     "Image",
     "InputError",
     "IntegrityError",
+    "Message",
     "MissingInputError",
     "Outcome",
     "Problem",
     "Rejection",
     "ReleaseFile",
     "ReleaseManifest",
+    "ReleaseRow",
+    "ReleaseStep",
     "ReleaseYankedError",
     "Review",
     "Sampling",
@@ -64,6 +77,7 @@ __all__ = [
     "StoreError",
     "TeacherRef",
     "TeacherShare",
+    "Tombstone",
     "Trace",
     "TracewrightError",
     "Verdict",

@@ -1,19 +1,80 @@
-"""What a release says about itself. Every number on a data card is one of these."""
+"""What a release holds and what it says about itself. Every number on a data card is one of the manifest's."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import Field
 
 from tracewright.schemas.base import Count, Frozen, Probability, Timestamp
+from tracewright.schemas.problem import AnswerKind
 from tracewright.schemas.teacher import TeacherRef
+from tracewright.schemas.trace import Span
+from tracewright.schemas.verdict import CheckOutcome, Outcome
 
 MANIFEST_FORMAT = "tracewright-release/1"
+RELEASE_PATH = r"^(README\.md|croissant\.json|(data|logprobs)/[a-z]+-[0-9]{5}-of-[0-9]{5}\.parquet)$"
+"""Every path that a manifest may list: no other can lead a reader out of the release's directory."""
+UNKNOWN = "unknown"
+"""The key under which a manifest counts rows that have no domain, level or licence."""
+
+
+class Message(Frozen):
+    """One turn of a conversation, as chat templates take it."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class ReleaseStep(Frozen):
+    """One step of a released trace."""
+
+    text: str
+    span: Span
+    """In characters (code points) of the completion."""
+    confidence: Probability | None
+    check: CheckOutcome
+    label: Literal[-1, 0, 1] | None = None
+    """The reviewers' rating, as in PRM800K; None where nobody rated the step."""
+
+
+class ReleaseRow(Frozen):
+    """One released trace: the columns of a release's Parquet files, in their order."""
+
+    trace_id: str
+    problem_id: str
+    messages: tuple[Message, ...]
+    """The question and the completion."""
+    prompt: str
+    """The text that the teacher was given."""
+    completion: str
+    """The teacher's whole text, as it came."""
+    steps: tuple[ReleaseStep, ...]
+    answer: str | None
+    """As extracted from the completion."""
+    gold: str | None
+    outcome: Outcome
+    confidence: Probability | None
+    weight: float
+    """How much the row counts in training; 1 unless a curation stage says otherwise."""
+    answer_kind: AnswerKind
+    method: str
+    """Which part of the verifier decided."""
+    tokens: Count
+    source: str
+    domain: str | None
+    level: int | None
+    license: str | None
+    model: str
+    fingerprint: str
+    """The teacher's."""
+    sample: Count
 
 
 class ReleaseFile(Frozen):
     """One file of a release."""
 
-    path: str
+    path: str = Field(pattern=RELEASE_PATH)
     """Relative to the release directory, with forward slashes."""
     rows: Count | None
     """None for a file that holds no rows."""
@@ -46,6 +107,15 @@ class TeacherShare(Frozen):
 
     teacher: TeacherRef
     traces: Count
+    calibration: CalibrationFigures | None = None
+    """Of this teacher's steps alone."""
+
+
+class Tombstone(Frozen):
+    """Why and when a release was withdrawn; lies beside its manifest, which stays as it was."""
+
+    reason: str = Field(min_length=1)
+    yanked_at: Timestamp
 
 
 class ReleaseManifest(Frozen):
@@ -90,3 +160,15 @@ class ReleaseManifest(Frozen):
     verifier_versions: tuple[str, ...]
     checker_versions: tuple[str, ...]
     files: tuple[ReleaseFile, ...]
+    languages: tuple[str, ...] = ("en",)
+    """ISO 639 codes, as the publisher states them."""
+    test_share: Probability = 0.0
+    """The share of problems that is meant for the test split."""
+    rows_with_failed_step: Count = 0
+    """Rows with a step that fails its check and that the author does not take back."""
+    steps_with_confidence: Count = 0
+    not_carried: dict[str, int] = {}
+    """Rows of the store that hold more than the columns of a release can: what, and in how many of the rows."""
+    digest: str = ""
+    """SHA-256 of this manifest without this field: the release's identity, files included, since it lists their hashes.
+    It shows a changed manifest; who changes both is found by the digest that the store's register keeps."""
