@@ -1,0 +1,140 @@
+"""Where the answer stands in a completion.
+
+The last of the strong marks decides: a box, `####`, `<answer>…</answer>`, "final answer". Without one, the last of the
+weak marks: "the answer is", `A:`. Without any, a text that is no prose is the answer itself, and of prose the last
+formula or number is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tracewright.pipeline.verify.boxes import find_boxes, last_group
+from tracewright.pipeline.verify.limits import MAX_ANSWER_CHARS, MAX_PROSE_CHARS
+from tracewright.pipeline.verify.phrases import answer_in_phrase, first_sentence, last_mathematics
+from tracewright.pipeline.verify.spans import formulas_in
+
+_FINAL_WORDS = r"final\s+answers?|最终答案|réponse\s+finale|respuesta\s+final|endgültige\s+antwort"
+_WORDS = r"answers?|答案|答え|réponse|respuesta|antwort|risposta|resposta|ответ"
+_VERB = r"(?:(?:is|are|was|be|equals?|est|es|ist|lautet|è|é)\b|—|是|为|為|は|：|:|=)"
+_BETWEEN = r"[^\n.:=：是为]{0,60}?"
+_FINAL_ANSWER = re.compile(rf"(?:{_FINAL_WORDS})[*_]*(?:{_BETWEEN}{_VERB})?[\s*_:：]*", re.IGNORECASE)
+_ANSWER_IS = re.compile(rf"(?<!\w)(?:{_WORDS})[*_]*{_BETWEEN}{_VERB}[\s*_:：]*", re.IGNORECASE)
+_ANSWER_LABEL = re.compile(r"^[ \t*_>#-]*(?:A|Ans|Answer|Result|Solution)[ \t*_]*[:：][\s*_]*", re.MULTILINE)
+_HASHES = re.compile(r"####[ \t]*(?P<answer>[^\n]*)")
+_ANSWER_TAG = re.compile(r"</?answer>", re.IGNORECASE)
+_PERCENT_AFTER = re.compile(r"\s*(?:\$|\\\))?\s*(?:\\?%|percent\b|per\s?cent\b)", re.IGNORECASE)
+_PROSE_WORD = re.compile(r"(?<![\\\w])[a-z]{2,}(?![\w(])|[\u3040-\u30ff\u4e00-\u9fff]{2,}")
+_NO_PROSE = frozenset(
+    re.findall(
+        r"\w+",
+        "and or in if for all any is mod sin cos tan log ln pi sqrt frac cup union of to by per percent percents pct "
+        "dollars dollar cents hours hour minutes minute days meters feet inches units degrees square cubic",
+    )
+)
+_TEXT_COMMAND = re.compile(r"\\(?:text|mbox|textbf|mathrm|operatorname)\s*\{[^{}]*\}")
+_MAX_WHOLE_WORDS = 3
+
+
+class AnswerSource(StrEnum):
+    """What marked the answer."""
+
+    BOXED = "boxed"
+    HASHES = "hashes"
+    ANSWER_TAG = "answer_tag"
+    FINAL_ANSWER = "final_answer"
+    ANSWER_IS = "answer_is"
+    ANSWER_LABEL = "answer_label"
+    WHOLE = "whole"
+    LAST_MATHEMATICS = "last_mathematics"
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """An answer as it stands in a text, what marked it and where the mark begins."""
+
+    text: str
+    source: AnswerSource
+    start: int
+
+
+def extract_marked(text: str) -> Extraction | None:
+    """The answer that the last strong mark names, else the last weak one; None where there is no mark."""
+    strong = [*_boxed(text), *_hashes(text), *_tags(text), *_prose(text, _FINAL_ANSWER, AnswerSource.FINAL_ANSWER)]
+    if strong:
+        return max(strong, key=lambda found: found.start)
+    weak = [
+        *_prose(text, _ANSWER_IS, AnswerSource.ANSWER_IS),
+        *_prose(text, _ANSWER_LABEL, AnswerSource.ANSWER_LABEL),
+    ]
+    return max(weak, key=lambda found: found.start, default=None)
+
+
+def extract_mathematics(text: str) -> Extraction | None:
+    """The answer of a shown text (thinking removed): marked, or the text itself, or the last formula or number."""
+    marked = extract_marked(text)
+    if marked is not None:
+        return marked
+    whole = text.strip()
+    if not whole:
+        return None
+    if not _is_prose(whole):
+        return Extraction(whole, AnswerSource.WHOLE, 0)
+    tail = text[-MAX_PROSE_CHARS:]
+    found = last_mathematics(tail)
+    if found is not None:
+        return Extraction(found, AnswerSource.LAST_MATHEMATICS, len(text) - len(tail))
+    return Extraction(whole, AnswerSource.WHOLE, 0)
+
+
+def _boxed(text: str) -> Iterator[Extraction]:
+    boxes = find_boxes(text)
+    if boxes:
+        group = last_group(text, boxes)
+        contents = list(dict.fromkeys(box.content.strip() for box in group))
+        percent = "%" if len(contents) == 1 and _PERCENT_AFTER.match(text, group[-1].end) else ""
+        yield Extraction(", ".join(contents) + percent, AnswerSource.BOXED, group[-1].start)
+
+
+def _hashes(text: str) -> Iterator[Extraction]:
+    for found in _HASHES.finditer(text):
+        answer = found["answer"].strip()
+        if answer:
+            yield Extraction(answer, AnswerSource.HASHES, found.start())
+
+
+def _tags(text: str) -> Iterator[Extraction]:
+    opened: int | None = None
+    for tag in _ANSWER_TAG.finditer(text):
+        if not tag.group().startswith("</"):
+            opened = tag.end()
+        elif opened is not None and text[opened : tag.start()].strip():
+            inner = text[opened : tag.start()]
+            nested = extract_marked(inner)
+            yield Extraction(nested.text if nested else inner.strip(), AnswerSource.ANSWER_TAG, tag.start())
+            opened = None
+
+
+def _prose(text: str, mark: re.Pattern[str], source: AnswerSource) -> Iterator[Extraction]:
+    """The answer after the last mark that something follows."""
+    offset = max(0, len(text) - MAX_PROSE_CHARS)
+    for found in reversed(list(mark.finditer(text, offset))):
+        sentence = first_sentence(text[found.end() : found.end() + MAX_PROSE_CHARS])
+        if sentence and sentence != "$":
+            yield Extraction(answer_in_phrase(sentence), source, found.start())
+            return
+
+
+def _is_prose(text: str) -> bool:
+    if len(text) > MAX_ANSWER_CHARS:
+        return True
+    bare = _TEXT_COMMAND.sub(" ", text)
+    for start, end in reversed(formulas_in(bare)):
+        bare = f"{bare[:start]} {bare[end:]}"
+    words = [word for word in _PROSE_WORD.findall(bare) if word not in _NO_PROSE]
+    if words and "\u3040" <= words[0][0] <= "\u9fff":
+        return True
+    return len(words) > _MAX_WHOLE_WORDS or (bool(words) and re.search(r"[.!?]\s+\S", bare) is not None)

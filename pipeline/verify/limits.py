@@ -1,0 +1,16 @@
+"""Every limit of the verifier, with its unit. A text past one of them is refused, never worked on more slowly."""
+
+MAX_COMPLETION_CHARS = 1_000_000
+"""A longer completion is refused unread: the longest reasoning traces have some 300,000 characters."""
+MAX_ANSWER_CHARS = 4_000
+"""The longest answer that is read; the longest gold answer of the public mathematics sets has some 900."""
+MAX_NESTING = 60
+"""Open brackets, fractions and roots inside one another."""
+MAX_TOKENS = 2_000
+"""Lexical tokens in one answer."""
+MAX_NUMBER_DIGITS = 2_000
+"""Digits of one written number; Python itself refuses to read more than 4,300."""
+MAX_LIST_ITEMS = 400
+"""Items of one list, set or tuple, and entries of one matrix."""
+MAX_PROSE_CHARS = 10_000
+"""How far from its end a completion is searched for an answer in plain words; marks are found anywhere."""

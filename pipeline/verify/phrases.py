@@ -1,0 +1,64 @@
+"""The answer inside a sentence of prose: its formula, its number or the words themselves."""
+
+from __future__ import annotations
+
+import re
+
+from tracewright.pipeline.verify.spans import formulas_in, runs_in
+
+_LINK = re.compile(
+    r"\s*(?:[,;&、，]|(?:[,;]\s*)?\(?(?:and|or|和|或)\b(?:\s+(?:maybe|perhaps|possibly|also|else|even))?)\s*\(?",
+    re.IGNORECASE,
+)
+_LEAD = re.compile(
+    r"(?:(?:either|both|approximately|approx\.?|about|around|roughly|exactly|equal(?:s| to)?|simply|just|only|thus|"
+    r"therefore|indeed|hence|given by|going to be|for sure|definitely|clearly|probably|likely|most|maybe|perhaps|"
+    r"that|now|the (?:number|value|integer|fraction|pair|set|interval))\b[\s:,]*)+",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(
+    r"[\s,;(]+(?:because|since|which|so|thus|therefore|hence|but|not|rather than|instead of|as required|as desired|"
+    r"where)\b",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?](?=[\s\"')\]*]|$)|[。！？]|\n")
+_STARTS_AS_ANSWER = re.compile(
+    r"[-+−±√\\$€£¥₹({\[|\d.½⅓¼¾⅔∅π∞]|[A-Za-z]\w?'?(?:\([A-Za-z0-9, ]{1,10}\))?\s?[=<>≤≥^∈+*/-]|[A-Za-z]$"
+)
+
+
+def first_sentence(text: str) -> str:
+    """The text up to where its first sentence ends; no sentence ends inside a formula."""
+    text = text.lstrip(" \t\n*_:")
+    formulas = formulas_in(text)
+    for end in _SENTENCE_END.finditer(text):
+        if not any(start <= end.start() < stop for start, stop in formulas):
+            return text[: end.start()].strip(" \t*_`")
+    return text.strip(" \t*_`")
+
+
+def answer_in_phrase(phrase: str) -> str:
+    """A sentence's answer: what it begins with, if that is mathematics, or its last formula or number."""
+    lead = _LEAD.match(phrase)
+    phrase = phrase[lead.end() :] if lead else phrase
+    if _STARTS_AS_ANSWER.match(phrase):
+        return _before_clause(phrase)
+    return last_mathematics(phrase) or phrase
+
+
+def last_mathematics(text: str) -> str | None:
+    """The last formula or number of a text, with those it is listed with and the words after it in its sentence."""
+    formulas = formulas_in(text)
+    spans = sorted([*formulas, *runs_in(text, formulas)])
+    if not spans:
+        return None
+    start, end = spans.pop()
+    while spans and _LINK.fullmatch(text[spans[-1][1] : start]):
+        start, _ = spans.pop()
+    after = text[end:].split("\n", 1)[0]
+    return text[start:end] + _before_clause(after[: len(after) - len(after.lstrip())] + first_sentence(after))
+
+
+def _before_clause(phrase: str) -> str:
+    clause = _CLAUSE.search(phrase)
+    return (phrase[: clause.start()] if clause else phrase).rstrip(" ,;")

@@ -1,0 +1,100 @@
+"""Where mathematics stands in prose: formulas between delimiters, and runs of numbers and operators without any."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+FORMULA = re.compile(
+    # A formula has at most 2,000 characters, so that a text of nothing but opening delimiters is read in linear time.
+    r"\$\$(?:[^$\\]|\\.){1,2000}\$\$|\$(?:[^$\\]|\\.){1,2000}\$|\\\(.{1,2000}?\\\)|\\\[.{1,2000}?\\\]",
+    re.DOTALL,
+)
+_TOKEN = re.compile(
+    r"(?P<number>\d+(?:[.,]\d+)*|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])"
+    r"|(?P<operator>[-+−*/^=<>≤≥≠±×·÷√!|%°¢²³∞π(){}\[\]_]|\\?[$€£¥₹](?=\s?[-−]?\d)|\\[a-zA-Z]+|\\[,!;: {}%])"
+    r"|(?P<word>[^\W\d_]+)|(?P<space>[ \t]+)|(?P<other>.)",
+    re.DOTALL,
+)
+_JOINS = frozenset("+-−*/^=<>≤≥≠±×·÷√_")
+_MONEY_DOLLAR = re.compile(r"\$\s?[-−]?\d[\d,]*(?:\.\d+)?")
+_LONE_NAME = re.compile(r"[$\\(\[\s]*[A-Za-z]+(?:_\{?\w+\}?)?'*(?:\([A-Za-z, ]*\))?[$\\)\]\s]*")
+
+Interval = tuple[int, int]
+
+
+def formulas_in(text: str) -> list[Interval]:
+    """The formulas between `$`, `$$`, `\\(` and `\\[`, without those that only name a variable.
+
+    Two dollar signs that are prices (`$5 each, $10 in all`) enclose no formula.
+    """
+    spans: list[Interval] = []
+    position = 0
+    while found := FORMULA.search(text, position):
+        price = _MONEY_DOLLAR.match(text, found.start())
+        if price and _is_price_pair(found.group(), price):
+            position = price.end()
+            continue
+        position = found.end()
+        if not _LONE_NAME.fullmatch(found.group()):
+            spans.append(found.span())
+    return spans
+
+
+def _is_price_pair(formula: str, price: re.Match[str]) -> bool:
+    between = formula[len(price.group()) : -1]
+    return re.search(r"[A-Za-z]{2,}", re.sub(r"\\[a-zA-Z]+(?:\{[^}]*\})?", "", between)) is not None
+
+
+def runs_in(text: str, formulas: Sequence[Interval]) -> list[Interval]:
+    """The longest runs of numbers, operators and single letters that hold a number and overlap no formula."""
+    runs: list[Interval] = []
+    position = 0
+    for start, end in [*formulas, (len(text), len(text))]:
+        runs.extend(_runs(text, position, start))
+        position = end
+    return runs
+
+
+def _runs(text: str, start: int, end: int) -> list[Interval]:
+    runs: list[Interval] = []
+    run: list[re.Match[str]] = []
+    tokens = list(_TOKEN.finditer(text, start, end))
+    for index, token in enumerate(tokens):
+        if _belongs(tokens, index):
+            run.append(token)
+            continue
+        _close(runs, run)
+        run = []
+    _close(runs, run)
+    return runs
+
+
+def _belongs(tokens: Sequence[re.Match[str]], index: int) -> bool:
+    token = tokens[index]
+    if token.lastgroup in ("number", "operator"):
+        return True
+    if token.lastgroup == "word":
+        return len(token.group()) == 1 and (_joins(tokens, index, -1) or _joins(tokens, index, 1))
+    return token.lastgroup == "space"
+
+
+def _joins(tokens: Sequence[re.Match[str]], index: int, step: int) -> bool:
+    """Whether a single letter stands beside an operator, or directly beside a number."""
+    beside = index + step
+    if 0 <= beside < len(tokens) and tokens[beside].lastgroup == "number":
+        return True
+    if 0 <= beside < len(tokens) and tokens[beside].lastgroup == "space":
+        beside += step
+    return 0 <= beside < len(tokens) and tokens[beside].group() in _JOINS
+
+
+def _close(runs: list[Interval], run: list[re.Match[str]]) -> None:
+    while run and (run[-1].lastgroup == "space" or run[-1].group() in _JOINS):
+        run.pop()
+    kept = 0
+    while kept < len(run) and (run[kept].lastgroup == "space" or run[kept].group() in "=*/^)]}!%°"):
+        kept += 1
+    run = run[kept:]
+    if any(token.lastgroup == "number" for token in run):
+        runs.append((run[0].start(), run[-1].end()))
