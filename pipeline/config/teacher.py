@@ -1,0 +1,90 @@
+"""Which model is asked, how, and how much of it."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, JsonValue, field_validator, model_validator
+
+from tracewright.pipeline.config.paths import ModelName
+from tracewright.schemas import Sampling
+from tracewright.schemas.base import Frozen
+
+_MAX_SEED = 2**63 - 1
+_MAX_LOGPROBS = 1_000
+_MAX_IN_FLIGHT = 65_536
+
+
+class TeacherConfig(Frozen):
+    """The teacher: its engine, its weights, its prompt, its sampling and its limits."""
+
+    engine: Literal["server", "vllm", "embedded"]
+    """`server`: OpenAI-compatible servers; `vllm`: an engine in this process; `embedded`: the teacher that ships."""
+    base_urls: tuple[str, ...] = ()
+    """For `server`: the addresses up to and with `/v1`; requests are spread over them."""
+    model: ModelName | None = None
+    """A model's name, or a folder relative to the config file; for `embedded` only where another one is meant."""
+    revision: str | None = None
+    """A commit or tag of the model."""
+    samples: int = Field(default=1, ge=1)
+    """Completions for each problem."""
+    max_tokens: int = Field(default=256, ge=1)
+    temperature: float = Field(default=1.0, ge=0.0)
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    top_k: int = Field(default=0, ge=0)
+    """0: no limit."""
+    min_p: float = Field(default=0.0, ge=0.0, le=1.0)
+    stop: tuple[str, ...] = ()
+    seed: int = Field(default=0, ge=0, le=_MAX_SEED)
+    logprobs: int = Field(default=0, ge=0, le=_MAX_LOGPROBS)
+    """How many of the likeliest tokens to take the logprobs of, at each place; 0: only the sampled token's."""
+    max_in_flight: int = Field(default=256, ge=1, le=_MAX_IN_FLIGHT)
+    """Requests that the engine works on at the same time, at most."""
+    engine_args: dict[str, JsonValue] = {}
+    """For `vllm` and `embedded`: further arguments of the engine, such as `tensor_parallel_size`."""
+    system: str | None = None
+    """The system message."""
+    template: str | None = None
+    """A Jinja template that makes the prompt from `question`; the engine's own where left out."""
+
+    @field_validator("base_urls")
+    @classmethod
+    def _check_urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
+            _check_url(url)
+        if len(set(urls)) < len(urls):
+            raise ValueError("an address is given twice")
+        return urls
+
+    @model_validator(mode="after")
+    def _check_engine_has_what_it_needs(self) -> Self:
+        if self.engine == "server" and not self.base_urls:
+            raise ValueError('engine server needs base_urls, for example ["http://127.0.0.1:8000/v1"]')
+        if self.engine != "server" and self.base_urls:
+            raise ValueError(f"base_urls is for engine server; engine {self.engine} takes none")
+        if self.engine != "embedded" and self.model is None:
+            raise ValueError(f"engine {self.engine} needs model: a name or a folder")
+        if self.engine == "server" and self.engine_args:
+            raise ValueError("engine_args is for an engine that tracewright starts; engine server takes none")
+        return self
+
+    @property
+    def sampling(self) -> Sampling:
+        """How tokens are drawn: the part of these settings that changes a finished completion."""
+        return Sampling(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            min_p=self.min_p,
+            stop=self.stop,
+            seed=self.seed,
+        )
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)  # raises ValueError itself where the address of the host is malformed
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{url!r} is not an address such as http://127.0.0.1:8000/v1")
+    if parts.username or parts.password:
+        raise ValueError("an address with a password in it, which would be stored with every trace: leave it out")
