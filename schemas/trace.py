@@ -94,6 +94,7 @@ class Trace(Frozen):
     token_ends: tuple[int, ...] | None = None
     """For each token, the number of characters of `text` that are complete after it."""
     token_count: Count
+    """0 where the text came without tokens."""
     steps: tuple[Step, ...]
     answer: str | None = None
     """The answer as extracted from the text; None where there is none."""

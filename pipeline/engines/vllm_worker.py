@@ -49,13 +49,15 @@ class _Worker:
         self._tokenizer: Any = self._engine.get_tokenizer()
         self._pending: dict[str, tuple[str, float]] = {}
         config = self._engine.model_config
-        self._write({
-            "ready": {
-                "version": vllm.__version__,
-                "dtype": str(config.dtype).removeprefix("torch."),
-                "max_model_len": config.max_model_len,
+        self._write(
+            {
+                "ready": {
+                    "version": vllm.__version__,
+                    "dtype": str(config.dtype).removeprefix("torch."),
+                    "max_model_len": config.max_model_len,
+                }
             }
-        })
+        )
 
     def serve(self, requests: queue.SimpleQueue[dict[str, Any] | None]) -> None:
         """Add what has come, step, write what is finished; wait only when there is nothing to do."""
@@ -117,17 +119,19 @@ class _Worker:
         if self._sampling.get("stop"):  # the engine has cut the text at the stop string; tokens may reach past it
             text, ends = completion.text, [min(end, len(completion.text)) for end in ends]
         sampled, top = _split_logprobs(completion.logprobs, len(ids))
-        self._write({
-            "key": output.request_id,
-            "prompt": prompt,
-            "text": text,
-            "finish_reason": completion.finish_reason,
-            "token_ids": ids,
-            "token_ends": ends,
-            "token_logprobs": sampled,
-            "top_logprobs": top,
-            "seconds": round(time.monotonic() - submitted, 6),
-        })
+        self._write(
+            {
+                "key": output.request_id,
+                "prompt": prompt,
+                "text": text,
+                "finish_reason": completion.finish_reason,
+                "token_ids": ids,
+                "token_ends": ends,
+                "token_logprobs": sampled,
+                "top_logprobs": top,
+                "seconds": round(time.monotonic() - submitted, 6),
+            }
+        )
 
     def _decode(self, ids: list[int]) -> tuple[str, list[int]]:
         """The text of the tokens, and how many of its characters are complete after each of them."""

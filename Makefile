@@ -1,0 +1,38 @@
+# On a new machine nothing else is needed: every target sets up what it uses.
+PYTHON ?= python3
+DATA ?= tracewright-data
+BIN := .venv/bin
+
+.PHONY: help setup run test test-slow check lint serve bench teacher pictures clean
+
+help:  ## what each target does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup:  ## make .venv with all that run and test need (again: under a second)
+	@PYTHON=$(PYTHON) .ci/setup
+
+run: setup  ## the main job: problems to a release and its report, in ./tracewright-data
+	@$(BIN)/tracewright demo --out $(DATA)
+
+test: setup  ## the test suite
+	@$(BIN)/pytest -q
+
+test-slow: setup  ## the proofs that take minutes
+	@$(BIN)/pytest -q -m slow
+
+lint: setup  ## format, lint, types, import layers
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+check: lint test  ## lint, then the tests
+
+bench: setup  ## the benchmarks that fit this machine, into benchmarks/results
+	@$(BIN)/tracewright bench all
+
+teacher: setup  ## train the embedded teacher again, from nothing
+	@$(BIN)/tracewright teacher train --out pipeline/engines/embedded
+
+clean:  ## remove what can be made again, but for ./tracewright-data
+	@rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

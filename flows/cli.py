@@ -1,0 +1,63 @@
+"""The command line: `tracewright COMMAND`.
+
+Exit status 0 on success, 1 on a refused or failed request with one clear line on stderr, 2 on wrong usage, 130 after
+Ctrl-C. A traceback is never what a user sees; `TRACEWRIGHT_DEBUG=1` shows it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+from rich.markup import escape
+
+from tracewright.flows.commands import answers, data, jobs, releases, stores
+from tracewright.flows.progress import console
+from tracewright.schemas import TracewrightError
+
+_INTERRUPTED = 130
+_OUT_OF_SPACE_HINT = "free some space (df -h shows it) and run the same command again: what was finished is kept"
+
+app = typer.Typer(
+    name="tracewright",
+    help="From problems to checked reasoning traces, immutable releases and a quantized student.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for commands in (jobs, data, answers):
+    commands.register(app)
+app.add_typer(stores.app, name="store")
+app.add_typer(releases.app, name="release")
+app.add_typer(jobs.teacher_app, name="teacher")
+
+
+def main() -> None:
+    """Run a command and turn errors into one line and an exit status."""
+    try:
+        app(standalone_mode=True)
+    except TracewrightError as error:
+        _fail(str(error), error)
+    except KeyboardInterrupt:
+        console.print("\nstopped; what was finished is kept: the same command goes on where this one stopped")
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        os._exit(0)
+    except OSError as error:
+        hint = _OUT_OF_SPACE_HINT if error.errno == 28 else "mend the cause and run the same command again"
+        _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}; {hint}", error)
+    except Exception as error:  # noqa: BLE001 - the last place where a traceback can be kept from the user
+        _fail(f"unexpected {type(error).__name__}: {error} (TRACEWRIGHT_DEBUG=1 shows where)", error)
+
+
+def _fail(message: str, error: BaseException) -> None:
+    if os.environ.get("TRACEWRIGHT_DEBUG"):
+        raise error
+    console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

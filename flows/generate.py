@@ -1,0 +1,78 @@
+"""Problems → traces in a store: the `generate` flow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from tracewright.flows.progress import StageProgress, show_progress
+from tracewright.pipeline.confidence import find_calibration
+from tracewright.pipeline.config import GenerateConfig
+from tracewright.pipeline.engines.teachers import RunningTeacher, start_teacher
+from tracewright.pipeline.generation import GenerationCounts, Teaching, generate_missing
+from tracewright.pipeline.sources import count_problems, read_problems
+from tracewright.pipeline.store import Store
+
+ENGINE_LOG = Path("logs") / "engine.log"
+
+
+@flow(name="generate", retries=0, validate_parameters=False)
+def generate(config: GenerateConfig, teacher: RunningTeacher | None = None) -> GenerationCounts:
+    """Ask the config's teacher for every trace that its store does not hold; run again, it finishes what is missing.
+
+    `teacher` is a running one to use instead of starting the config's; it is left running.
+    """
+    store = Store.open(config.store, create=True)
+    if teacher is not None:
+        counts = make_traces(config, store, teacher)
+    else:
+        with start_teacher(config.teacher, config.store / ENGINE_LOG) as started:
+            counts = make_traces(config, store, started)
+    publish_counts(counts)
+    return counts
+
+
+@task(name="make traces", retries=2, retry_delay_seconds=5, cache_policy=NO_CACHE)
+def make_traces(config: GenerateConfig, store: Store, teacher: RunningTeacher) -> GenerationCounts:
+    """One partition: all of the config's problems. A retry finishes what the failed try left."""
+    teaching = Teaching(
+        teacher=teacher.ref,
+        samples=config.teacher.samples,
+        max_tokens=config.teacher.max_tokens,
+        system=config.teacher.system,
+        calibration=find_calibration(store.path / "calibration", teacher.ref),
+    )
+    with show_progress() as progress, store.writer() as writer:
+        total = count_problems(config.problems)
+        stage = StageProgress(progress, "generate", total and total * config.teacher.samples)
+        counts = generate_missing(
+            store, writer, read_problems(config.problems), teaching, teacher.engine, lambda c: show(stage, c)
+        )
+        stage.finish(counts.done, describe(counts))
+    return counts
+
+
+def show(stage: StageProgress, counts: GenerationCounts) -> None:
+    """The stage's line in the terminal."""
+    stage.update(counts.done, describe(counts))
+
+
+def describe(counts: GenerationCounts) -> str:
+    """Accepted share and rate, in words that fit a line."""
+    share = f"{counts.correct / counts.traces:.0%} correct" if counts.traces else "nothing new"
+    return f"{share}, {counts.tokens_per_second:,.0f} tok/s"
+
+
+def publish_counts(counts: GenerationCounts) -> None:
+    """The counts as an artifact of the flow run."""
+    rows = [{"count": name, "value": value} for name, value in _rows(counts)]
+    create_table_artifact(rows, key="generate-counts", description="What the generate flow did")
+
+
+def _rows(counts: GenerationCounts) -> Iterator[tuple[str, float]]:
+    yield from ((name, value) for name, value in vars(counts).items() if isinstance(value, int))
+    yield "tokens per second", round(counts.tokens_per_second, 1)

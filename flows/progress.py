@@ -1,0 +1,74 @@
+"""Progress that people look at: done and total, rate and time left in the terminal, and an artifact in Prefect."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+ARTIFACT_INTERVAL_SECONDS = 5.0
+
+console = Console(stderr=True, highlight=False)
+"""Everything for people goes to stderr: stdout belongs to results."""
+
+
+@contextmanager
+def show_progress() -> Iterator[Progress]:
+    """A live display of one line a stage."""
+    with Progress(
+        TextColumn("[bold]{task.description:<12}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as progress:
+        yield progress
+
+
+@dataclass
+class StageProgress:
+    """One stage's line and its artifact."""
+
+    progress: Progress
+    name: str
+    total: int | None
+    _line: TaskID = field(init=False)
+    _artifact: UUID | None = field(init=False, default=None)
+    _next_artifact: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self._line = self.progress.add_task(self.name, total=self.total, detail="")
+
+    def update(self, done: int, detail: str, total: int | None = None) -> None:
+        """Show how far the stage is; the artifact follows at most every few seconds."""
+        self.progress.update(self._line, completed=done, detail=detail, total=total or self.total)
+        if time.monotonic() >= self._next_artifact:
+            self._next_artifact = time.monotonic() + ARTIFACT_INTERVAL_SECONDS
+            self._publish(100.0 * done / max(1, total or self.total or done or 1))
+
+    def finish(self, done: int, detail: str) -> None:
+        """Show the end."""
+        self.progress.update(self._line, completed=done, total=done, detail=detail)
+        self._publish(100.0)
+
+    def _publish(self, percent: float) -> None:
+        from prefect.artifacts import create_progress_artifact, update_progress_artifact
+        from prefect.context import FlowRunContext
+
+        if FlowRunContext.get() is None:
+            return
+        if self._artifact is None:
+            created = create_progress_artifact(min(100.0, percent), key=self.name.replace(" ", "-"))
+            self._artifact = created if isinstance(created, UUID) else None
+        else:
+            update_progress_artifact(self._artifact, min(100.0, percent))

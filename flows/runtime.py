@@ -1,0 +1,46 @@
+"""How Prefect runs here: on its embedded server, with its state inside the data folder, and without a word in between.
+
+Must be called before `prefect` is imported for the first time; the flows are therefore imported late. Whoever has set
+`PREFECT_API_URL` keeps their server, and whoever has set any other of these variables keeps that too.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tracewright.schemas import StoreError
+
+_SETTINGS = {
+    "PREFECT_LOGGING_LEVEL": "ERROR",
+    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_ENABLED": "false",
+    "PREFECT_CLI_COLORS": "false",
+    "DO_NOT_TRACK": "1",
+    # The embedded server lives as long as one command: what it would do in the background is for servers that stay.
+    "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+}
+
+
+def configure_prefect(data: Path) -> None:
+    """Point Prefect at a folder of its own beside the data and keep it quiet.
+
+    Raises:
+        StoreError: the folder can't be written.
+    """
+    home = data / ".prefect"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"can't write to {data}: {error.strerror}. Choose a folder that you may write to, or mend its rights"
+        ) from error
+    for name, value in (_SETTINGS | {"PREFECT_HOME": str(home.resolve())}).items():
+        os.environ.setdefault(name, value)
