@@ -1,0 +1,201 @@
+"""Confidence: the calibrated probability that a step is right, fitted for one teacher on steps of known truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tracewright.pipeline.confidence.features import STEP_FEATURES, TOP_FEATURES, build_features
+from tracewright.pipeline.confidence.metrics import (
+    ReliabilityPoint,
+    auroc,
+    brier_score,
+    expected_calibration_error,
+    reliability_curve,
+)
+from tracewright.pipeline.confidence.model import HingeModel, Platt, fit_hinge_model, fit_platt
+from tracewright.pipeline.confidence.samples import (
+    FOLDS,
+    NotEnoughData,
+    StepTable,
+    TraceSample,
+    build_table,
+    find_lack,
+)
+from tracewright.pipeline.confidence.signals import TAIL_TOKENS, WINDOW_TOKENS
+from tracewright.schemas.base import Count, Frozen, Probability, Timestamp
+from tracewright.schemas.ids import make_id
+from tracewright.schemas.release import CalibrationFigures
+from tracewright.schemas.trace import Signals
+
+CALIBRATION_FORMAT = "tracewright-calibration/1"
+
+Floats = npt.NDArray[np.float64]
+_BASELINES = {"mean_logprob": "mean_surprise", "lowest_window": "window_surprise"}
+"""Each baseline is one feature, turned round and calibrated on the same folds."""
+
+
+class Figures(Frozen):
+    """How good one way of scoring is on steps that it was not fitted on."""
+
+    auroc: Probability
+    ece: Probability
+    brier: Probability
+
+
+class Calibration(Frozen):
+    """A fitted model with what it was fitted on and how good it is. Plain numbers: read from JSON, run with NumPy."""
+
+    format: Literal["tracewright-calibration/1"] = CALIBRATION_FORMAT
+    version: str
+    """A hash of everything here but `fitted_at`."""
+    fingerprint: str
+    """The teacher's: confidence of one teacher says nothing about another."""
+    fitted_at: Timestamp
+    features: tuple[str, ...]
+    window_tokens: int
+    tail_tokens: int
+    """How the signals were cut that it was fitted on."""
+    model: HingeModel
+    platt: Platt
+    traces: Count
+    problems: Count
+    steps: Count
+    wrong: Count
+    """Steps of known truth, and how many of them are wrong."""
+    figures: Figures
+    """Cross-validated by problem: every step is scored by a model that saw none of its problem's."""
+    baselines: dict[str, Figures]
+    """Single signals on the same folds, calibrated the same way."""
+    curve: tuple[ReliabilityPoint, ...]
+
+    @property
+    def with_top(self) -> bool:
+        """Whether it needs the signals of a top-k."""
+        return len(self.features) > len(STEP_FEATURES)
+
+    def applies_to(self, fingerprint: str) -> bool:
+        """Whether traces of this teacher may be scored with it."""
+        return self.why_not(fingerprint) is None
+
+    def why_not(self, fingerprint: str) -> str | None:
+        """Why traces of this teacher must not be scored with it, None where they may."""
+        if fingerprint != self.fingerprint:
+            return f"calibration {self.version} was fitted on teacher {self.fingerprint}, not on {fingerprint}"
+        if self.features != _feature_names(self.with_top):
+            return f"calibration {self.version} uses other features than this version of tracewright: fit it again"
+        if (self.window_tokens, self.tail_tokens) != (WINDOW_TOKENS, TAIL_TOKENS):
+            return f"calibration {self.version} was fitted on signals of other windows: fit it again"
+        return None
+
+    def predict(self, signals: Sequence[Signals | None], chars: Sequence[int]) -> list[float | None]:
+        """The confidence of each step of one trace: its steps' signals and numbers of characters, in order.
+
+        None where a step has no signals, or lacks those of a top-k that this calibration was fitted with. Whether the
+        calibration may be used at all is for `applies_to` to say.
+        """
+        features, steps = build_features(signals, chars, self.with_top)
+        confidences: list[float | None] = [None] * len(signals)
+        if steps:
+            for step, value in zip(steps, self.platt.probabilities(self.model.logits(features)).tolist(), strict=True):
+                confidences[step] = value
+        return confidences
+
+
+def fit(samples: Sequence[TraceSample], fingerprint: str, fitted_at: datetime) -> Calibration | NotEnoughData:
+    """The calibration of one teacher from its traces, or why there is none.
+
+    Logistic regression on lines with bends (`HingeModel`), then Platt's line on the predictions for problems that the
+    model did not see. The figures come from predictions that neither the model nor the line was fitted on.
+    Deterministic: the order of the traces does not matter beyond the last digits of a sum.
+    """
+    table = build_table(samples)
+    if isinstance(table, NotEnoughData):
+        return table
+    logits = _cross_validate(table)
+    confidences = _cross_calibrate(table, logits)
+    fields = {
+        "fingerprint": fingerprint,
+        "features": _feature_names(table.with_top),
+        "window_tokens": WINDOW_TOKENS,
+        "tail_tokens": TAIL_TOKENS,
+        "model": fit_hinge_model(table.features, table.rights),
+        "platt": fit_platt(logits, table.rights),
+        "traces": table.traces,
+        "problems": len(np.unique(table.problems)),
+        "steps": len(table.rights),
+        "wrong": int((~table.rights).sum()),
+        "figures": _measure(confidences, table),
+        "baselines": {name: _measure_baseline(feature, table) for name, feature in _BASELINES.items()},
+        "curve": tuple(reliability_curve(confidences, table.rights)),
+    }
+    draft = Calibration.model_validate({**fields, "version": "", "fitted_at": fitted_at})
+    return draft.model_copy(update={"version": hash_calibration(draft)})
+
+
+def hash_calibration(calibration: Calibration) -> str:
+    """The version that this content has."""
+    return make_id("calibration", calibration.model_dump(mode="json", exclude={"version", "fitted_at"}))
+
+
+def calibration_figures(
+    confidences: Sequence[float | None], rights: Sequence[bool | None], version: str
+) -> CalibrationFigures | NotEnoughData:
+    """How far these confidences can be trusted, over the steps that have one and whose truth is known."""
+    pairs = [(value, right) for value, right in zip(confidences, rights, strict=True) if None not in (value, right)]
+    labels = [bool(right) for _, right in pairs]
+    values = [float(value or 0.0) for value, _ in pairs]
+    wrong = len(labels) - sum(labels)
+    ranking = auroc(values, labels) if labels else None
+    lack = find_lack(labels)
+    if lack or ranking is None:
+        return NotEnoughData(lack or "one kind of step is missing", len(labels), wrong, 0)
+    return CalibrationFigures(
+        version=version,
+        steps=len(labels),
+        wrong_share=wrong / len(labels),
+        auroc=ranking,
+        ece=expected_calibration_error(values, labels),
+        brier=brier_score(values, labels),
+    )
+
+
+def _feature_names(with_top: bool) -> tuple[str, ...]:
+    return (*STEP_FEATURES, *TOP_FEATURES) if with_top else STEP_FEATURES
+
+
+def _cross_validate(table: StepTable) -> Floats:
+    """For every step the log odds by a model that saw no step of its fold."""
+    logits = np.empty(len(table.rights))
+    for fold in range(FOLDS):
+        held_out = table.folds == fold
+        model = fit_hinge_model(table.features[~held_out], table.rights[~held_out])
+        logits[held_out] = model.logits(table.features[held_out])
+    return logits
+
+
+def _cross_calibrate(table: StepTable, logits: Floats) -> Floats:
+    """For every step the probability by a line that was fitted on the other folds."""
+    confidences = np.empty(len(logits))
+    for fold in range(FOLDS):
+        held_out = table.folds == fold
+        line = fit_platt(logits[~held_out], table.rights[~held_out])
+        confidences[held_out] = line.probabilities(logits[held_out])
+    return confidences
+
+
+def _measure_baseline(feature: str, table: StepTable) -> Figures:
+    scores = -table.features[:, STEP_FEATURES.index(feature)]
+    return _measure(_cross_calibrate(table, scores), table)
+
+
+def _measure(confidences: Floats, table: StepTable) -> Figures:
+    return Figures(
+        auroc=auroc(confidences, table.rights) or 0.0,
+        ece=expected_calibration_error(confidences, table.rights),
+        brier=brier_score(confidences, table.rights),
+    )
