@@ -1,0 +1,145 @@
+"""The values that a filter compares columns with: how they are written, read and checked against a column."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import re
+from datetime import UTC, datetime
+
+from tracewright.pipeline.filter.columns import COLUMNS, Column, ColumnKind
+from tracewright.schemas.errors import InputError
+
+Value = str | int | float | bool
+
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\", '"': '"', "'": "'"}
+_ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
+_INT64_END = 2**63
+_NEAR = 0.6
+"""How alike a name must be to be suggested, from 0 to 1."""
+
+
+def find_column(name: str) -> Column:
+    """The column of that name.
+
+    Raises:
+        InputError: there is none; the message names the nearest and its type.
+    """
+    if (column := COLUMNS.get(name)) is not None:
+        return column
+    near = difflib.get_close_matches(name.lower(), COLUMNS, n=1, cutoff=_NEAR)
+    if near:
+        raise InputError(f"there is no column `{name}`: did you mean `{near[0]}` ({COLUMNS[near[0]].kind})?")
+    raise InputError(f"there is no column `{name}`: there are {', '.join(COLUMNS)}")
+
+
+def check_value(column: Column, value: Value) -> None:
+    """Refuse a value of another type than the column's.
+
+    Raises:
+        InputError: it names the column's type, and the nearest of its values where it has only a few.
+    """
+    expected = _EXPECTED[column.kind]
+    if not _fits(column.kind, value):
+        raise InputError(f"`{column.name}` is {_with_article(column.kind)}, not {print_value(value)}: {expected}")
+    if column.values and value not in column.values:
+        near = difflib.get_close_matches(str(value).lower(), column.values, n=1, cutoff=_NEAR)
+        known = ", ".join(f'"{known}"' for known in column.values)
+        hint = f'did you mean "{near[0]}"? It' if near else "it"
+        raise InputError(f"`{column.name}` is never {print_value(value)}: {hint} is one of {known}")
+
+
+def check_order(column: Column) -> None:
+    """Refuse an order where there is none: of texts and of booleans.
+
+    Raises:
+        InputError: the column has no order.
+    """
+    if column.kind in (ColumnKind.TEXT, ColumnKind.BOOLEAN):
+        raise InputError(f"`{column.name}` is {_with_article(column.kind)}: compare it with ==, != or in")
+
+
+def print_value(value: Value) -> str:
+    """The value as the language writes it: reading it gives the same value back."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def read_string(literal: str) -> str:
+    """The text between the quotes, escapes resolved as in JSON.
+
+    Raises:
+        InputError: an escape is unknown, or it makes half a character.
+    """
+    text = _ESCAPE.sub(_resolve_escape, literal[1:-1])
+    try:
+        # Two escapes may be the halves of one character, as JSON writes those beyond U+FFFF.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise InputError(f"{literal} holds half a character (a lone surrogate): write both halves") from None
+
+
+def read_number(literal: str) -> int | float:
+    """The number; whole ones stay whole.
+
+    Raises:
+        InputError: it does not fit into 64 bits.
+    """
+    number = float(literal) if set(literal) & set(".eE") else int(literal)
+    if isinstance(number, int) and not -_INT64_END <= number < _INT64_END:
+        raise InputError(f"{literal} is too large: whole numbers have at most 64 bits")
+    if isinstance(number, float) and math.isinf(number):
+        raise InputError(f"{literal} is too large: numbers go up to about 1.8e308")
+    return number
+
+
+def read_time(value: str) -> datetime:
+    """The moment; one without a zone is in UTC.
+
+    Raises:
+        ValueError: it is not in ISO 8601.
+    """
+    moment = datetime.fromisoformat(value)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+_EXPECTED = {
+    ColumnKind.TEXT: 'compare it with a text in quotes, such as "algebra"',
+    ColumnKind.INTEGER: "compare it with a number, such as 100",
+    ColumnKind.NUMBER: "compare it with a number, such as 0.8",
+    ColumnKind.BOOLEAN: "compare it with true or false, or write its name alone",
+    ColumnKind.TIME: 'compare it with a time in quotes, such as "2026-01-31" or "2026-01-31T12:00:00Z"',
+}
+
+
+def _fits(kind: ColumnKind, value: Value) -> bool:
+    if kind is ColumnKind.BOOLEAN or isinstance(value, bool):
+        return kind is ColumnKind.BOOLEAN and isinstance(value, bool)
+    if kind is ColumnKind.TIME:
+        return isinstance(value, str) and _is_time(value)
+    return isinstance(value, str) == (kind is ColumnKind.TEXT)
+
+
+def _is_time(value: str) -> bool:
+    try:
+        read_time(value)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+def _with_article(kind: ColumnKind) -> str:
+    if kind is ColumnKind.INTEGER:
+        return "an integer"
+    return f"a {kind}" if kind in (ColumnKind.NUMBER, ColumnKind.TIME) else str(kind)
+
+
+def _resolve_escape(match: re.Match[str]) -> str:
+    code = match[1]
+    if len(code) > 1:
+        return chr(int(code[1:], 16))
+    if code not in _ESCAPES:
+        raise InputError(f"a text has the unknown escape \\{code}: write \\\\ for a backslash")
+    return _ESCAPES[code]

@@ -1,0 +1,191 @@
+"""The store: a folder that holds every trace, attempt and rejection in versioned tables."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from tracewright.pipeline.filter import Filter
+from tracewright.pipeline.filter.columns import COLUMNS
+from tracewright.pipeline.store.disk import explain_disk_errors, make_folder, write_durably
+from tracewright.pipeline.store.facts import ATTEMPT_FACTS, TRACE_FACTS
+from tracewright.pipeline.store.failpoints import Failpoint, reach
+from tracewright.pipeline.store.lane import ShardLimits
+from tracewright.pipeline.store.locks import COMMIT_LOCK, hold
+from tracewright.pipeline.store.reading import iter_rows, read_columns, read_frame
+from tracewright.pipeline.store.table import Commit, ModelTable, StoredFile, TableKind
+from tracewright.pipeline.store.writer import StoreTables, TraceWriter
+from tracewright.schemas.errors import InputError, MissingInputError, StoreError
+from tracewright.schemas.migrations import SCHEMA_VERSION, check_version
+from tracewright.schemas.trace import Attempt, Rejection, Trace
+
+MARKER = "store.json"
+FORMAT = "tracewright-store/1"
+LOCKS = "locks"
+JOURNAL = "journal"
+FOLDERS = ("slices", "calibration", JOURNAL, LOCKS)
+"""Beside the tables `traces`, `attempts` and `rejects`, and `reviews` once reviews are published."""
+
+TRACES = TableKind("traces", Trace, "trace_id", TRACE_FACTS)
+ATTEMPTS = TableKind("attempts", Attempt, "attempt_id", ATTEMPT_FACTS)
+REJECTIONS = TableKind("rejects", Rejection, "rejection_id")
+
+_WRITER_NAME = re.compile(r"[a-z0-9_]{1,40}")
+
+
+class Store:
+    """A store on a local disk. Readers take no lock and see the newest committed version, or the one they name."""
+
+    def __init__(self, path: Path) -> None:
+        """Use `Store.open`."""
+        self.path = path
+        self._tables = StoreTables(ModelTable(path, TRACES), ModelTable(path, ATTEMPTS), ModelTable(path, REJECTIONS))
+
+    @classmethod
+    def open(cls, path: str | Path, create: bool = False) -> Store:
+        """The store in a folder; with `create`, one is made where there is none.
+
+        Raises:
+            MissingInputError: there is no store and `create` is False.
+            SchemaVersionError: a newer tracewright wrote the store.
+            StoreError: the folder can't be written, or holds something else.
+        """
+        path = Path(path)
+        store = cls(path)
+        if create:
+            store._create()
+        elif not (path / MARKER).is_file():
+            raise MissingInputError(
+                f"there is no store at {path}: make one with `tracewright generate` or `tracewright import`"
+            )
+        store._check_marker()
+        return store
+
+    def writer(self, name: str = "main", limits: ShardLimits | None = None) -> TraceWriter:
+        """The one writer of that name, to be used in a `with` block.
+
+        Writers of different names may work at once; each has a journal of its own, and no row is stored twice.
+
+        Raises:
+            StoreError: a writer of that name is at work, or the store can't be written.
+        """
+        if not _WRITER_NAME.fullmatch(name):
+            raise InputError(f"{name!r} can't name a writer: use up to 40 of a–z, 0–9 and _")
+        self._make_tables()
+        return TraceWriter(self._tables, self.path / LOCKS, self.path / JOURNAL / name, name, limits or ShardLimits())
+
+    def version(self) -> int:
+        """The newest version of the traces."""
+        return self._tables.traces.load().version()
+
+    def committed_at(self, version: int) -> datetime:
+        """When a version of the traces was committed, in UTC."""
+        return self._tables.traces.committed_at(version)
+
+    def history(self) -> list[Commit]:
+        """Every version of the traces, the newest first."""
+        return self._tables.traces.history()
+
+    def trace_ids(self, fingerprint: str | None = None) -> set[str]:
+        """The ids of all traces, or of one teacher's."""
+        names = ["trace_id", "teacher.fingerprint"]
+        ids: set[str] = set()
+        for file in self._tables.traces.files():
+            table = read_columns(file, names, TRACES.schema)
+            pairs = zip(table[names[0]].to_pylist(), table[names[1]].to_pylist(), strict=True)
+            ids.update(trace_id for trace_id, teacher in pairs if fingerprint in (None, teacher))
+        return ids
+
+    def attempt_ids(self) -> set[str]:
+        """The ids of the traces that were attempted and not finished (some may have been finished since)."""
+        ids: set[str] = set()
+        for file in self._tables.attempts.files():
+            ids.update(read_columns(file, ["trace_id"], ATTEMPTS.schema)["trace_id"].to_pylist())
+        return ids
+
+    def read_table(self, version: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+        """The traces of a version as one Arrow table, in the store's order: all of `Trace`'s columns, or those named.
+
+        A dot reaches into a struct (`verdict.outcome`); derived columns such as `min_step_confidence` can be named too.
+        It holds the whole table in memory: `iter_traces` does not.
+        """
+        names = list(columns or Trace.model_fields)
+        tables = [read_columns(file, names, TRACES.schema) for file in self._tables.traces.files(version)]
+        if not tables:
+            return TRACES.schema.empty_table().select(names)
+        return pa.concat_tables(tables)
+
+    def frame(self, version: int | None = None) -> pl.DataFrame:
+        """The scalar columns of every trace of a version, as `filter.columns` documents them, in the store's order."""
+        frames = [self._read_frame(file) for file in self._tables.traces.files(version)]
+        if not frames:
+            return pl.DataFrame(schema={column.name: column.dtype for column in COLUMNS.values()})
+        return pl.concat(frames, rechunk=True)
+
+    def iter_traces(self, version: int | None = None, where: Filter | None = None) -> Iterator[Trace]:
+        """The traces of a version that the filter lets through, in the store's order, a row group at a time."""
+        for file in self._tables.traces.files(version):
+            yield from iter_rows(file, TRACES, self._choose(file, where))
+
+    def attempts(self) -> Iterator[Attempt]:
+        """Every attempt, in the store's order."""
+        for file in self._tables.attempts.files():
+            yield from iter_rows(file, ATTEMPTS)
+
+    def rejections(self) -> Iterator[Rejection]:
+        """Every rejection, in the store's order."""
+        for file in self._tables.rejections.files():
+            yield from iter_rows(file, REJECTIONS)
+
+    def _choose(self, file: StoredFile, where: Filter | None) -> np.ndarray | None:
+        if where is None:
+            return None
+        return self._read_frame(file).select(where.to_polars()).to_series().to_numpy()
+
+    def _read_frame(self, file: StoredFile) -> pl.DataFrame:
+        return read_frame(file, TRACES.schema).with_columns(flagged=pl.lit(False), review_count=pl.lit(0, pl.Int64))
+
+    def _create(self) -> None:
+        if (self.path / MARKER).is_file():
+            return
+        make_folder(self.path)
+        strangers = sorted(entry.name for entry in self.path.iterdir() if not _belongs(entry.name))
+        if strangers:
+            raise StoreError(
+                f"{self.path} holds other things ({', '.join(strangers[:3])}) and no store: name an empty folder"
+            )
+        make_folder(self.path / LOCKS)
+        with hold(self.path / LOCKS / COMMIT_LOCK):
+            marker = json.dumps({"format": FORMAT, "schema_version": SCHEMA_VERSION}) + "\n"
+            write_durably(self.path / MARKER, marker.encode())
+        reach(Failpoint.STORE_MARKED)
+        self._make_tables()
+
+    def _make_tables(self) -> None:
+        """Also finishes what was killed while it made them."""
+        for folder in FOLDERS:
+            make_folder(self.path / folder)
+        with hold(self.path / LOCKS / COMMIT_LOCK):
+            for table in (self._tables.traces, self._tables.attempts, self._tables.rejections):
+                table.create()
+
+    def _check_marker(self) -> None:
+        path = self.path / MARKER
+        with explain_disk_errors(path, "reading"):
+            text = path.read_text(encoding="utf-8")
+        try:
+            version = int(json.loads(text)["schema_version"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{path} is not a store's marker: {error!r}: restore it from a copy") from error
+        check_version(version)
+
+
+def _belongs(name: str) -> bool:
+    return name.startswith(("_", ".")) or name in {*FOLDERS, TRACES.folder, ATTEMPTS.folder, REJECTIONS.folder}

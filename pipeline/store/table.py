@@ -1,0 +1,162 @@
+"""One Delta table of one model: what it holds, its versions, and the shards of each version."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import pyarrow as pa
+from deltalake import DeltaTable, Schema
+from deltalake.exceptions import DeltaError
+from pydantic import BaseModel
+
+from tracewright.pipeline.store.disk import explain, make_folder, sync_file, sync_folder
+from tracewright.pipeline.store.facts import NO_FACTS, Facts
+from tracewright.pipeline.store.failpoints import Failpoint, reach
+from tracewright.schemas.arrow import arrow_schema
+from tracewright.schemas.errors import InputError, StoreError
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+LOG_FOLDER = "_delta_log"
+_KEEP = "interval 36500 days"
+"""Old versions stay readable until something removes them on purpose: releases point at them."""
+_CONFIGURATION = {"delta.logRetentionDuration": _KEEP, "delta.deletedFileRetentionDuration": _KEEP}
+_FULL_DISK_TEXT = "No space left on device"
+
+
+@dataclass(frozen=True)
+class TableKind(Generic[ModelT]):
+    """What a table holds: its folder's name, its model, the column that identifies a row, and its extra columns."""
+
+    folder: str
+    model: type[ModelT]
+    key: str
+    facts: Facts = NO_FACTS
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The stored columns: the model's, then the derived ones."""
+        own = arrow_schema(self.model)
+        return pa.schema([*own, *self.facts.fields], metadata=own.metadata)
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One shard of a version."""
+
+    path: Path
+    rows: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One version of a table."""
+
+    version: int
+    committed_at: datetime
+    operation: str
+
+
+class ModelTable(Generic[ModelT]):
+    """A Delta table in a folder of the store. Nothing is kept between calls: each looks at the log as it is now."""
+
+    def __init__(self, root: Path, kind: TableKind[ModelT]) -> None:
+        self.kind = kind
+        self.path = root / kind.folder
+
+    def create(self) -> None:
+        """Make the table, without rows, where it is not there yet.
+
+        Raises:
+            StoreError: it can't be made, or it is there with other columns than this tracewright writes.
+        """
+        if DeltaTable.is_deltatable(str(self.path)):
+            return self._check_columns()
+        make_folder(self.path)
+        with explain_delta_errors(self.path, "creating the table"):
+            schema = Schema.from_arrow(self.kind.schema.remove_metadata())
+            DeltaTable.create(self.path, schema=schema, mode="ignore", configuration=_CONFIGURATION)
+            self.sync_log(0)
+        reach(Failpoint.TABLE_CREATED)
+
+    def load(self, version: int | None = None) -> DeltaTable:
+        """The Delta table at a version, or at the newest one.
+
+        Raises:
+            InputError: there is no such version.
+            StoreError: the log can't be read.
+        """
+        with explain_delta_errors(self.path, "reading the table"):
+            table = DeltaTable(self.path)
+            if version is None or version == table.version():
+                return table
+            if not 0 <= version <= table.version():
+                raise InputError(f"{self.path} has versions 0 to {table.version()}, not {version}: name one of these")
+            return DeltaTable(self.path, version=version)
+
+    def files(self, version: int | None = None) -> tuple[StoredFile, ...]:
+        """The shards of a version, in the order in which their rows are read."""
+        return self.list_files(self.load(version))
+
+    def list_files(self, table: DeltaTable) -> tuple[StoredFile, ...]:
+        """The shards of a loaded version, by name: the same order every time."""
+        actions = pa.table(table.get_add_actions(flatten=True)).select(["path", "num_records", "size_bytes"])
+        rows = sorted(zip(*(column.to_pylist() for column in actions.columns), strict=True))
+        return tuple(StoredFile(self.path / name, rows, size) for name, rows, size in rows)
+
+    def history(self) -> list[Commit]:
+        """Every version, the newest first."""
+        return [_to_commit(entry) for entry in self.load().history()]
+
+    def committed_at(self, version: int) -> datetime:
+        """When the version was committed, in UTC, to the millisecond."""
+        return _to_commit(self.load(version).history(1)[0]).committed_at
+
+    def sync_log(self, version: int) -> None:
+        """Make a commit durable: delta-rs does not sync what it writes."""
+        log = self.path / LOG_FOLDER
+        sync_file(log / f"{version:020d}.json")
+        sync_folder(log)
+
+    def _check_columns(self) -> None:
+        stored = set(pa.schema(self.load().schema().to_arrow()).names)
+        expected = set(self.kind.schema.names)
+        if stored != expected:
+            differing = ", ".join(sorted(stored ^ expected))
+            raise StoreError(
+                f"{self.path} has other columns than this tracewright writes ({differing}): make a new store, or use "
+                "the tracewright that made this one"
+            )
+
+
+@contextmanager
+def explain_delta_errors(path: Path, doing: str) -> Generator[None]:
+    """Turn an error of Delta or of the disk into a `StoreError` that says what to do."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except DeltaError as error:
+        raise StoreError(_explain_delta(error, path, doing)) from error
+    except OSError as error:
+        raise StoreError(explain(error, path, doing)) from error
+
+
+def _explain_delta(error: DeltaError, path: Path, doing: str) -> str:
+    if _FULL_DISK_TEXT in str(error):
+        return (
+            f"{doing} {path} failed: {_FULL_DISK_TEXT}: everything stored before is intact; make space and run the "
+            "same command again"
+        )
+    return f"{doing} {path} failed: {error}: run the same command again; if that fails too, `store info` says more"
+
+
+def _to_commit(entry: dict[str, Any]) -> Commit:
+    moment = datetime.fromtimestamp(entry["timestamp"] / 1000, UTC)
+    return Commit(entry["version"], moment, entry.get("operation", ""))
