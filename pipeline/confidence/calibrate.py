@@ -53,8 +53,9 @@ class Calibration(Frozen):
     format: Literal["tracewright-calibration/1"] = CALIBRATION_FORMAT
     version: str
     """A hash of everything here but `fitted_at`."""
-    fingerprint: str
-    """The teacher's: confidence of one teacher says nothing about another."""
+    family: str
+    """The teacher's (`TeacherRef.family`: its fingerprint without the seed). Confidence of one teacher says nothing
+    about another."""
     fitted_at: Timestamp
     features: tuple[str, ...]
     window_tokens: int
@@ -78,14 +79,14 @@ class Calibration(Frozen):
         """Whether it needs the signals of a top-k."""
         return len(self.features) > len(STEP_FEATURES)
 
-    def applies_to(self, fingerprint: str) -> bool:
+    def applies_to(self, family: str) -> bool:
         """Whether traces of this teacher may be scored with it."""
-        return self.why_not(fingerprint) is None
+        return self.why_not(family) is None
 
-    def why_not(self, fingerprint: str) -> str | None:
+    def why_not(self, family: str) -> str | None:
         """Why traces of this teacher must not be scored with it, None where they may."""
-        if fingerprint != self.fingerprint:
-            return f"calibration {self.version} was fitted on teacher {self.fingerprint}, not on {fingerprint}"
+        if family != self.family:
+            return f"calibration {self.version} was fitted on teacher {self.family}, not on {family}"
         if self.features != _feature_names(self.with_top):
             return f"calibration {self.version} uses other features than this version of tracewright: fit it again"
         if (self.window_tokens, self.tail_tokens) != (WINDOW_TOKENS, TAIL_TOKENS):
@@ -106,7 +107,7 @@ class Calibration(Frozen):
         return confidences
 
 
-def fit(samples: Sequence[TraceSample], fingerprint: str, fitted_at: datetime) -> Calibration | NotEnoughData:
+def fit(samples: Sequence[TraceSample], family: str, fitted_at: datetime) -> Calibration | NotEnoughData:
     """The calibration of one teacher from its traces, or why there is none.
 
     Logistic regression on lines with bends (`HingeModel`), then Platt's line on the predictions for problems that the
@@ -119,7 +120,7 @@ def fit(samples: Sequence[TraceSample], fingerprint: str, fitted_at: datetime) -
     logits = _cross_validate(table)
     confidences = _cross_calibrate(table, logits)
     fields = {
-        "fingerprint": fingerprint,
+        "family": family,
         "features": _feature_names(table.with_top),
         "window_tokens": WINDOW_TOKENS,
         "tail_tokens": TAIL_TOKENS,

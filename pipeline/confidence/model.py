@@ -18,7 +18,7 @@ _RANGE_QUANTILES = (0.001, 0.999)
 """Features are cut to this range: what was never seen is treated like the last that was."""
 _INVERSE_PENALTY = 1.0
 """scikit-learn's C on standardised terms."""
-_MAX_ITERATIONS = 2_000
+_MAX_ITERATIONS = 200
 
 
 class HingeModel(Frozen):
@@ -91,7 +91,7 @@ def _choose_knots(column: Floats) -> list[float]:
 def _fit_logistic(terms: Floats, rights: Bools, inverse_penalty: float) -> tuple[Floats, float]:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=inverse_penalty, max_iter=_MAX_ITERATIONS)
+    model = LogisticRegression(C=inverse_penalty, solver="newton-cholesky", max_iter=_MAX_ITERATIONS)
     model.fit(terms, rights)
     coefficients = np.asarray(model.coef_, dtype=np.float64)
     return coefficients[0], float(np.asarray(model.intercept_)[0])

@@ -12,12 +12,12 @@ from tracewright.schemas.errors import InputError, IntegrityError, MissingInputE
 
 
 def save_calibration(calibration: Calibration, folder: Path) -> Path:
-    """Write it as `FINGERPRINT-VERSION.json` and give the path; a version that is there is left as it is.
+    """Write it as `FAMILY-VERSION.json` and give the path; a version that is there is left as it is.
 
     Raises:
         StoreError: the folder can't be written.
     """
-    path = folder / f"{calibration.fingerprint}-{calibration.version}.json"
+    path = folder / f"{calibration.family}-{calibration.version}.json"
     draft = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,11 +52,11 @@ def load_calibration(path: Path) -> Calibration:
     return calibration
 
 
-def find_calibration(folder: Path, fingerprint: str) -> Calibration | None:
+def find_calibration(folder: Path, family: str) -> Calibration | None:
     """The calibration of this teacher that was fitted last, None where there is none.
 
     Raises:
         InputError, IntegrityError: as `load_calibration`.
     """
-    found = [load_calibration(path) for path in folder.glob(f"{fingerprint}-*.json")]
+    found = [load_calibration(path) for path in folder.glob(f"{family}-*.json")]
     return max(found, key=lambda calibration: (calibration.fitted_at, calibration.version), default=None)
