@@ -58,7 +58,7 @@ def score_completion(
     texts = [text[span.start : span.end] for span in spans]
     tokens = None if completion.token_ends is None else token_spans(spans, completion.token_ends)
     signals = _signals(completion, tokens) or [None] * len(spans)
-    confidences, reason = _confidences(signals, calibration, task.teacher.fingerprint)
+    confidences, reason = _confidences(signals, texts, calibration, task.teacher.family)
     steps = tuple(
         Step(
             text=texts[i],
@@ -72,7 +72,7 @@ def score_completion(
         )
         for i, (span, checked) in enumerate(zip(spans, check_steps(task.problem.question, texts), strict=True))
     )
-    answer = extract_answer(text, kind=task.problem.answer_kind)
+    extraction = extract_answer(text, task.problem.answer_kind)
     return Trace(
         trace_id=task.trace_id,
         problem=task.problem,
@@ -87,7 +87,7 @@ def score_completion(
         token_ends=completion.token_ends,
         token_count=completion.token_count,
         steps=steps,
-        answer=answer,
+        answer=extraction.text if extraction else None,
         verdict=_verdict(task.problem, text),
         confidence=trace_confidence([step.confidence for step in steps]),
         confidence_reason=reason,
@@ -136,18 +136,18 @@ def _signals(completion: Completion, spans: Sequence[Span] | None) -> list[Signa
 
 
 def _confidences(
-    signals: Sequence[Signals | None], calibration: Calibration | None, fingerprint: str
-) -> tuple[list[float | None], str | None]:
+    signals: Sequence[Signals | None], texts: Sequence[str], calibration: Calibration | None, family: str
+) -> tuple[Sequence[float | None], str | None]:
     """A confidence for every step, or none and the reason why."""
-    none: list[float | None] = [None] * len(signals)
-    if calibration is None:
-        return none, "there is no calibration for this teacher"
+    none = [None] * len(signals)
     if all(signal is None for signal in signals):
         return none, "the engine gave no logprobs"
-    refusal = calibration.refuses(fingerprint)
+    if calibration is None:
+        return none, "there is no calibration for this teacher"
+    refusal = calibration.why_not(family)
     if refusal:
         return none, refusal
-    return calibration.predict(signals), None
+    return calibration.predict(signals, [len(text) for text in texts]), None
 
 
 def _verdict(problem: Problem, text: str) -> Verdict:

@@ -48,3 +48,10 @@ class TeacherRef(Frozen):
         if isinstance(sampling, Sampling):
             parts["sampling"] = sampling.model_dump()
         return {**data, "fingerprint": make_id("teacher", parts)}
+
+    @property
+    def family(self) -> str:
+        """The fingerprint without the seed: what a calibration of the teacher's confidence belongs to."""
+        parts = self.model_dump(exclude={"fingerprint"})
+        parts["sampling"].pop("seed")
+        return make_id("family", parts)

@@ -18,6 +18,8 @@ class Request:
     question: str
     seed: int
     system: str | None = None
+    greedy: bool = False
+    """Take the likeliest token each time, whatever the engine's sampling: for evaluation."""
 
 
 @dataclass(frozen=True)

@@ -88,9 +88,9 @@ class _Worker:
         try:
             prompt = self._render(request)
             ids = self._tokenizer.encode(prompt, add_special_tokens=self._tokenizer.chat_template is None)
+            drawn = {"temperature": 0.0} if request["greedy"] else {"seed": request["seed"]}
             params = SamplingParams(
-                **self._sampling,
-                seed=request["seed"],
+                **(self._sampling | drawn),
                 flat_logprobs=True,
                 detokenize=bool(self._sampling.get("stop")),
                 output_kind=RequestOutputKind.FINAL_ONLY,

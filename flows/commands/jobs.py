@@ -1,0 +1,93 @@
+"""`demo`, `generate`, `import` and `teacher train`: the commands that run flows."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tracewright.flows.progress import console
+from tracewright.flows.runtime import configure_prefect
+
+JSON_OPTION = typer.Option("--json", help="Print one JSON object as the last line of stdout.")
+
+teacher_app = typer.Typer(no_args_is_help=True, help="The embedded teacher.")
+
+
+class Runner(StrEnum):
+    """Where partitions run."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command("demo")(demo)
+    app.command("generate")(generate)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Where everything goes; its store/ is what `serve` opens.")] = Path(
+        "tracewright-data"
+    ),
+    problems: Annotated[int, typer.Option(min=50, help="How many problems the teacher is asked.")] = 6000,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """The whole main job on the embedded teacher: problems, traces, checks, release, report.
+
+    Run again on the same folder it makes only what is missing.
+    """
+    configure_prefect(out)
+    from tracewright.flows.demo import demo as flow
+
+    summary = flow(out, problems)
+    if as_json:
+        typer.echo(json.dumps(summary))
+
+
+def generate(
+    config: Annotated[Path, typer.Argument(help="A YAML file; its paths are relative to itself.")],
+    runner: Annotated[Runner, typer.Option(help="Where partitions run.")] = Runner.LOCAL,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Ask a teacher for every trace that the store does not hold yet; run again, it finishes what is missing.
+
+    A config in short:
+
+        problems: {path: problems.jsonl}
+        teacher: {engine: embedded, samples: 2}
+        store: ./store
+    """
+    from tracewright.pipeline.config import GenerateConfig, load_config
+    from tracewright.schemas import ConfigError
+
+    loaded = load_config(GenerateConfig, config)
+    if runner is Runner.RAY:
+        raise ConfigError("--runner ray is not built yet, expected local")
+    configure_prefect(loaded.store)
+    from tracewright.flows.generate import describe
+    from tracewright.flows.generate import generate as flow
+
+    counts = flow(loaded)
+    console.print(
+        f"{loaded.store}: {counts.traces:,} new traces, {counts.present:,} were there, {counts.truncated:,} cut off, "
+        f"{counts.failed:,} failed, {counts.rejected:,} rows rejected ({describe(counts)})"
+    )
+    if as_json:
+        typer.echo(json.dumps(vars(counts) | {"tokens_per_second": counts.tokens_per_second}))
+
+
+@teacher_app.command("train")
+def train_teacher(
+    out: Annotated[Path, typer.Option(help="The checkpoint's folder.")],
+    steps: Annotated[int | None, typer.Option(min=1, help="Fewer for a try; the default makes the one that ships.")] = None,
+) -> None:
+    """Make the embedded teacher again from nothing: some 20 minutes on two cores."""
+    configure_prefect(out)
+    from tracewright.flows.teacher import make_teacher
+
+    make_teacher(out, steps)
