@@ -50,6 +50,8 @@ class ReleaseRow(Frozen):
     completion: str
     """The teacher's whole text, as it came."""
     steps: tuple[ReleaseStep, ...]
+    reasoning: Span | None
+    """The part of the completion that is thinking and not the final text; None where the teacher does not mark it."""
     answer: str | None
     """As extracted from the completion."""
     gold: str | None
@@ -108,7 +110,7 @@ class TeacherShare(Frozen):
     teacher: TeacherRef
     traces: Count
     calibration: CalibrationFigures | None = None
-    """Of this teacher's steps alone."""
+    """Of this teacher's steps, each scored by a model that saw no step of its problem; None where none was fitted."""
 
 
 class Tombstone(Frozen):
@@ -132,6 +134,8 @@ class ReleaseManifest(Frozen):
     store_version: Count
     where: str | None
     slice: str | None
+    slice_digest: str | None = None
+    """Which slice of that name it was: slices can be saved again."""
     review_watermark: Count
     """The number of published review events that were taken into account."""
     seed: int

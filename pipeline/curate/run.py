@@ -1,0 +1,68 @@
+"""Stages over rows, one after another: what is kept, how many each turned away, and every row turned away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from tracewright.pipeline.curate.stages import Stage
+from tracewright.schemas.ids import make_id
+from tracewright.schemas.release import StageCount
+from tracewright.schemas.trace import Rejection
+
+CURATION = "curate"
+"""Rejections of curation have the stage `curate.KIND`: nothing is lost, the trace stays in the store."""
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """What stages made of rows."""
+
+    kept: pl.DataFrame
+    """The rows that every stage kept, in the order in which they came."""
+    counts: tuple[StageCount, ...]
+    rejections: tuple[Rejection, ...]
+    """The others: each with the first stage that turned it away."""
+
+    @property
+    def kept_ids(self) -> tuple[str, ...]:
+        """The ids of the kept traces, sorted."""
+        return tuple(sorted(self.kept["trace_id"].to_list()))
+
+
+def run_stages(rows: pl.DataFrame, stages: Sequence[Stage], *, at: datetime) -> StageRun:
+    """Run the stages in order, each over what those before it kept.
+
+    Args:
+        rows: the store's frame, with the columns that the stages need.
+        stages: the stages.
+        at: the moment that rejections carry; the store version's commit time makes a second run give the same.
+    """
+    counts: list[StageCount] = []
+    rejections: list[Rejection] = []
+    for stage in stages:
+        judged = rows.with_columns(stage.reasons(rows).alias("reason"))
+        away = judged.filter(pl.col("reason").is_not_null())
+        rows = judged.filter(pl.col("reason").is_null()).drop("reason")
+        reasons = dict(away.group_by("reason").len().sort("reason").iter_rows())
+        counts.append(StageCount(stage=stage.kind, rows_in=judged.height, rows_out=rows.height, reasons=reasons))
+        rejections.extend(_to_rejections(stage, away, at))
+    return StageRun(rows, tuple(counts), tuple(rejections))
+
+
+def _to_rejections(stage: Stage, away: pl.DataFrame, at: datetime) -> Iterator[Rejection]:
+    name = f"{CURATION}.{stage.kind}"
+    settings = json.dumps(stage.describe(), sort_keys=True)
+    for row in away.select("trace_id", "reason", *stage.numbers).iter_rows(named=True):
+        yield Rejection(
+            rejection_id=make_id("rejection", name, settings, row["trace_id"], row["reason"]),
+            stage=name,
+            subject=row["trace_id"],
+            reason=row["reason"],
+            numbers={number: float(row[number]) for number in stage.numbers if row[number] is not None},
+            created_at=at,
+        )

@@ -1,0 +1,230 @@
+"""Making a release: choose, sort, write, card, and one rename."""
+
+# pyarrow.compute makes its functions when it is imported, so that a type checker knows none of them.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tracewright.pipeline.cards import render_card, render_croissant
+from tracewright.pipeline.release.calibration import measure_calibration, share_with_figures
+from tracewright.pipeline.release.layout import (
+    ASIDE_SUFFIX,
+    CARD,
+    CROISSANT,
+    DATA,
+    MANIFEST,
+    hash_file,
+    sync,
+    write_file,
+)
+from tracewright.pipeline.release.manifest import encode_manifest, seal
+from tracewright.pipeline.release.parquet import FileLimits, SplitWriter
+from tracewright.pipeline.release.register import check_names, claim_version
+from tracewright.pipeline.release.rows import SPLITS, project, release_schema, splits_of
+from tracewright.pipeline.release.selection import Selection, select_traces
+from tracewright.pipeline.release.sorting import BucketSort, plan_buckets
+from tracewright.pipeline.release.tally import Tally, count_values
+from tracewright.pipeline.store import Store
+from tracewright.pipeline.store.disk import explain_disk_errors
+from tracewright.schemas.arrow import schema_hash
+from tracewright.schemas.errors import InputError, MissingInputError
+from tracewright.schemas.ids import HELD_OUT_SHARE
+from tracewright.schemas.migrations import SCHEMA_VERSION
+from tracewright.schemas.release import ReleaseFile, ReleaseManifest, ReleaseRow, StageCount
+
+_SPLIT = "split"
+_SPILL = "spill"
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What was asked for, apart from the choice of traces."""
+
+    name: str
+    version: str
+    seed: int
+    test_share: float
+    languages: tuple[str, ...]
+    limits: FileLimits
+
+
+def create_release(
+    store: Store,
+    out: Path,
+    *,
+    name: str,
+    version: str | None = None,
+    where: str | None = None,
+    slice: str | None = None,
+    at: int | None = None,
+    seed: int = 0,
+    test_share: float = HELD_OUT_SHARE,
+    languages: tuple[str, ...] = ("en",),
+    limits: FileLimits | None = None,
+) -> ReleaseManifest:
+    """Write an immutable release of traces into a new directory: complete or, whatever happens, absent.
+
+    The same store version, choice, name, version and seed give the same bytes.
+
+    Args:
+        store: the store that it is made from, and that registers it.
+        out: the release's directory; must not exist.
+        name: the data set's name.
+        version: one to three numbers with dots; None is the next one that the store's register has free.
+        where: a filter; None takes everything.
+        slice: the name of a slice that the store holds; with a filter, a trace must be in both.
+        at: the store's version; None is the slice's, or the newest.
+        seed: decides which problems beyond the held-out tenth are in `test`, where `test_share` asks for more.
+        test_share: the share of problems meant for `test`; the held-out tenth is always there.
+        languages: ISO 639 codes for the card.
+        limits: how large a file may become.
+
+    Returns:
+        The manifest, as it was written.
+
+    Raises:
+        InputError: the request can't be met, or no trace is left; nothing is written.
+        MissingInputError: there is no such slice, or no directory to put `out` in.
+        StoreError: the disk is full or can't be written; nothing is left behind.
+    """
+    out = Path(out)
+    check_names(name, version)
+    _check_out(out)
+    selection = select_traces(store, where=where, slice_name=slice, at=at)
+    with claim_version(store.path, name, version) as claim, _make_aside(out) as folder:
+        request = _Request(name, claim.version, seed, test_share, languages, limits or FileLimits())
+        manifest = _write_release(store, folder, selection, request)
+        claim.record(out, manifest, published=False)
+        _check_out(out)
+        folder.rename(out)
+        sync(out.parent)
+        claim.record(out, manifest, published=True)
+    return manifest
+
+
+def _check_out(out: Path) -> None:
+    if out.exists() or out.is_symlink():
+        raise InputError(f"{out} exists already, and a release never changes: name a directory that is not there yet")
+    if not out.parent.is_dir():
+        raise MissingInputError(f"there is no directory {out.parent} to put the release in: make it first")
+
+
+@contextmanager
+def _make_aside(out: Path) -> Generator[Path]:
+    """A sibling of `out` to write in; gone afterwards unless it was renamed. What killed processes left goes too."""
+    for leftover in out.parent.glob(f".{out.name}.*{ASIDE_SUFFIX}"):
+        if not _is_alive(leftover.name.removesuffix(ASIDE_SUFFIX).rpartition(".")[2]):
+            shutil.rmtree(leftover, ignore_errors=True)
+    folder = out.parent / f".{out.name}.{os.getpid()}{ASIDE_SUFFIX}"
+    with explain_disk_errors(out, "writing the release"):
+        try:
+            (folder / DATA).mkdir(parents=True)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: str) -> bool:
+    return pid.isdigit() and Path(f"/proc/{pid}").exists()
+
+
+def _write_release(store: Store, folder: Path, selection: Selection, request: _Request) -> ReleaseManifest:
+    tally = Tally()
+    files, splits = _write_rows(store, folder, selection, request, tally)
+    manifest = _describe(store, selection, request, tally, files, splits)
+    texts = {CARD: render_card(manifest), CROISSANT: render_croissant(manifest)}
+    for path, text in texts.items():
+        write_file(folder / path, text.encode())
+    listed = [*files, *(_list_text(folder, path) for path in texts)]
+    manifest = seal(manifest.model_copy(update={"files": tuple(listed)}))
+    sync(folder / DATA)
+    write_file(folder / MANIFEST, encode_manifest(manifest))
+    sync(folder)
+    return manifest
+
+
+def _write_rows(
+    store: Store, folder: Path, selection: Selection, request: _Request, tally: Tally
+) -> tuple[list[ReleaseFile], dict[str, int]]:
+    sort = BucketSort(folder / _SPILL, plan_buckets(selection.frame))
+    chosen = pa.array(selection.frame["trace_id"].to_list(), pa.string())
+    for traces in [store.read_table(selection.version)]:
+        tally.observe_source(traces)
+        kept = traces.filter(pc.is_in(traces["trace_id"], value_set=chosen))
+        tally.observe_released(kept)
+        splits = splits_of(kept, test_share=request.test_share, seed=request.seed)
+        sort.add(project(kept).append_column(_SPLIT, splits))
+    writers = {split: SplitWriter(folder, split, release_schema(), request.limits) for split in SPLITS}
+    for bucket in sort.sorted_tables():
+        for split, writer in writers.items():
+            writer.write(bucket.filter(pc.equal(bucket[_SPLIT], split)).drop_columns(_SPLIT))
+    shutil.rmtree(folder / _SPILL, ignore_errors=True)
+    written = {split: writer.finish() for split, writer in writers.items()}
+    counts = {split: sum(file.rows or 0 for file in files) for split, files in written.items() if files}
+    return [file for files in written.values() for file in files], counts
+
+
+def _describe(
+    store: Store,
+    selection: Selection,
+    request: _Request,
+    tally: Tally,
+    files: list[ReleaseFile],
+    splits: dict[str, int],
+) -> ReleaseManifest:
+    frame = selection.frame
+    calibration, reason = measure_calibration(tally)
+    return ReleaseManifest(
+        name=request.name,
+        version=request.version,
+        created_at=selection.committed_at,
+        tracewright_version=installed_version("tracewright"),
+        schema_version=SCHEMA_VERSION,
+        schema_hash=schema_hash(ReleaseRow),
+        store_version=selection.version,
+        where=selection.where,
+        slice=selection.slice.name if selection.slice else None,
+        slice_digest=selection.slice.digest if selection.slice else None,
+        review_watermark=selection.slice.review_watermark if selection.slice else 0,
+        seed=request.seed,
+        rows=frame.height,
+        splits=splits,
+        problems=frame.select(pl.struct("source", "problem_id").n_unique()).item(),
+        tokens=int(frame["tokens"].sum()),
+        funnel=(*selection.funnel, StageCount(stage="release", rows_in=frame.height, rows_out=sum(splits.values()))),
+        outcomes=count_values(frame, "outcome"),
+        methods=count_values(frame, "method"),
+        checks=dict(tally.checks),
+        levels=count_values(frame, "level"),
+        domains=count_values(frame, "domain"),
+        sources=count_values(frame, "source"),
+        licenses=count_values(frame, "license"),
+        teachers=share_with_figures(tally, store.path),
+        prompt_example=tally.prompt_example,
+        calibration=calibration,
+        calibration_reason=reason,
+        verifier_versions=tuple(sorted(tally.verifier_versions)),
+        checker_versions=tuple(sorted(tally.checker_versions)),
+        files=tuple(files),
+        languages=request.languages,
+        test_share=request.test_share,
+        rows_with_failed_step=int((frame["failed_steps"] > 0).sum()),
+        steps_with_confidence=tally.steps_with_confidence,
+        not_carried=dict(sorted(tally.not_carried.items())),
+    )
+
+
+def _list_text(folder: Path, path: str) -> ReleaseFile:
+    return ReleaseFile(path=path, rows=None, bytes=(folder / path).stat().st_size, sha256=hash_file(folder / path))

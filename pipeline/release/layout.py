@@ -1,0 +1,60 @@
+"""Where the parts of a release lie, and how its files reach the disk and are hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+MANIFEST = "manifest.json"
+CARD = "README.md"
+CROISSANT = "croissant.json"
+TOMBSTONE = "YANKED.json"
+DATA = "data"
+LOGPROBS = "logprobs"
+
+ASIDE_SUFFIX = ".incomplete"
+"""A release that is being made lies in a sibling folder `.NAME.PID.incomplete` until its one rename."""
+MAX_TEXT_FILE_BYTES = 64 * 1024 * 1024
+"""No manifest or tombstone is larger; more is refused before it is read."""
+
+
+def file_path(folder: str, split: str, index: int, count: int) -> str:
+    """The path of one Parquet file, as Hugging Face data sets name it."""
+    return f"{folder}/{split}-{index:05d}-of-{count:05d}.parquet"
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of the file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write and sync a new file."""
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync(path: Path) -> None:
+    """Make a written file, or a folder's entries, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write the file aside, sync it and rename it into place: after a crash it is the old one or the new one."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}{ASIDE_SUFFIX}")
+    aside.unlink(missing_ok=True)
+    try:
+        write_file(aside, data)
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+    sync(path.parent)

@@ -1,0 +1,189 @@
+"""The one reader of published data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tracewright.pipeline.release.layout import DATA, LOGPROBS
+from tracewright.pipeline.release.manifest import read_manifest, read_tombstone
+from tracewright.pipeline.release.order import RowGroup, plan_windows
+from tracewright.pipeline.release.verify import find_damage, find_misplaced, raise_faults
+from tracewright.schemas.errors import InputError, MissingInputError, ReleaseYankedError
+from tracewright.schemas.release import ReleaseFile, ReleaseManifest
+
+_ROWS_AT_ONCE = 256
+"""Rows that are Python objects at the same time."""
+
+
+def open_release(directory: Path, *, allow_yanked: bool = False) -> Release:
+    """Open a release for reading.
+
+    The manifest, the list of files and their sizes are checked at once, a file's hash before the first row of it is
+    given out.
+
+    Raises:
+        MissingInputError: there is no complete release.
+        ReleaseYankedError: it was withdrawn, and `allow_yanked` is not set.
+        IntegrityError: it is not what its manifest says.
+    """
+    directory = Path(directory)
+    manifest = read_manifest(directory)
+    tombstone = read_tombstone(directory)
+    if tombstone is not None and not allow_yanked:
+        raise ReleaseYankedError(
+            f"{manifest.name}@{manifest.version} was withdrawn on {tombstone.yanked_at:%Y-%m-%d}: {tombstone.reason}: "
+            "use another version, or allow yanked releases on purpose"
+        )
+    raise_faults(directory, list(find_misplaced(directory, manifest)))
+    return Release(directory, manifest)
+
+
+class Release:
+    """A release's rows. Get one from `open_release`; not for two threads."""
+
+    def __init__(self, directory: Path, manifest: ReleaseManifest) -> None:
+        self.directory = directory
+        self.manifest = manifest
+        self._sound: set[str] = set()
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that have rows."""
+        return tuple(self.manifest.splits)
+
+    def files(self, split: str) -> list[Path]:
+        """The split's Parquet files in order, hashes checked: for readers of their own, `polars.scan_parquet` for one.
+
+        Raises:
+            MissingInputError: there is no such split.
+            IntegrityError: a file is damaged.
+        """
+        return [self._check(file) for file in self._files(DATA, split)]
+
+    def table(self, split: str, *, columns: Sequence[str] | None = None) -> pa.Table:
+        """All rows of the split in the stored order.
+
+        Raises:
+            MissingInputError: there is no such split.
+            IntegrityError: a file is damaged.
+        """
+        names = list(columns) if columns is not None else None
+        return pa.concat_tables([pq.read_table(path, columns=names, memory_map=True) for path in self.files(split)])
+
+    def iter_rows(
+        self,
+        split: str,
+        *,
+        seed: int | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+        skip: int = 0,
+        columns: Sequence[str] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """The split's rows one by one, with memory for some thousand of them.
+
+        Args:
+            split: `train` or `test`.
+            seed: shuffles the rows; None keeps the stored order. Another seed for each epoch gives another order.
+            rank: which of the parallel readers this is, from 0.
+            world_size: how many there are; each row goes to exactly one, and their counts differ by at most one.
+            skip: how many rows this reader has had already. The rest is what it would have given after them.
+            columns: the columns to decode; None decodes all.
+
+        Raises:
+            InputError: rank, world size or skip is out of range.
+            MissingInputError: there is no such split.
+            IntegrityError: a file is damaged.
+        """
+        if not 0 <= rank < world_size or skip < 0:
+            raise InputError(
+                f"rank {rank} of {world_size} with {skip} rows to skip: a rank lies between 0 and the world size, "
+                "and no fewer than 0 rows can be skipped"
+            )
+        files = self._files(DATA, split)
+        return self._iterate(files, seed=seed, rank=rank, world_size=world_size, skip=skip, columns=columns)
+
+    def logprobs(self, split: str) -> pa.Table:
+        """The teacher's logprobs of the split, row by row as in `table`.
+
+        Raises:
+            MissingInputError: the release carries none.
+        """
+        if not any(file.path.startswith(f"{LOGPROBS}/") for file in self.manifest.files):
+            raise MissingInputError(
+                f"{self.manifest.name}@{self.manifest.version} carries no teacher logprobs: train on the text, or make "
+                "a release of traces that were generated with `logprobs` above 0"
+            )
+        return pa.concat_tables(
+            [pq.read_table(self._check(file), memory_map=True) for file in self._files(LOGPROBS, split)]
+        )
+
+    def _iterate(
+        self,
+        files: list[ReleaseFile],
+        *,
+        seed: int | None,
+        rank: int,
+        world_size: int,
+        skip: int,
+        columns: Sequence[str] | None,
+    ) -> Iterator[dict[str, Any]]:
+        readers = _Readers([self.directory / file.path for file in files])
+        groups = [group for index, file in enumerate(files) for group in self._row_groups(index, file)]
+        for window in plan_windows(groups, seed=seed, rank=rank, world_size=world_size, skip=skip):
+            for index in {group.file for group in window.groups}:
+                self._check(files[index])
+            table = readers.read(window.groups, columns)
+            for start in range(0, len(window.order), _ROWS_AT_ONCE):
+                yield from table.take(pa.array(window.order[start : start + _ROWS_AT_ONCE])).to_pylist()
+
+    def _row_groups(self, index: int, file: ReleaseFile) -> list[RowGroup]:
+        """The file's row groups from its footer. Reading all footers is cheap, hashing all files before the first row
+        is not; a footer that does not fit the manifest is damage, and then the hash says so."""
+        try:
+            footer = pq.read_metadata(self.directory / file.path)
+        except (pa.ArrowException, OSError):
+            footer = None
+        if footer is None or footer.num_rows != file.rows:
+            self._check(file)
+            raise_faults(self.directory, [f"{file.path}: its footer does not fit the manifest"])
+            return []
+        return [RowGroup(index, group, footer.row_group(group).num_rows) for group in range(footer.num_row_groups)]
+
+    def _files(self, folder: str, split: str) -> list[ReleaseFile]:
+        files = [file for file in self.manifest.files if file.path.startswith(f"{folder}/{split}-")]
+        if not files:
+            raise MissingInputError(
+                f"{self.manifest.name}@{self.manifest.version} has no {folder} for split {split!r}: it has "
+                f"{', '.join(self.splits)}"
+            )
+        return files
+
+    def _check(self, file: ReleaseFile) -> Path:
+        if file.path not in self._sound:
+            raise_faults(self.directory, [fault] if (fault := find_damage(self.directory, file)) else [])
+            self._sound.add(file.path)
+        return self.directory / file.path
+
+
+class _Readers:
+    """The files of a split, opened when they are first needed."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._paths = paths
+        self._open: dict[int, pq.ParquetFile] = {}
+
+    def read(self, groups: Sequence[RowGroup], columns: Sequence[str] | None) -> pa.Table:
+        """The rows of the groups, in the order of the groups."""
+        names = list(columns) if columns is not None else None
+        return pa.concat_tables([self._file(group.file).read_row_group(group.group, columns=names) for group in groups])
+
+    def _file(self, index: int) -> pq.ParquetFile:
+        if index not in self._open:
+            self._open[index] = pq.ParquetFile(self._paths[index], memory_map=True)
+        return self._open[index]
