@@ -46,7 +46,7 @@ def curate(
     moment = store.committed_at(version)
     rows = store.frame(version)
     if needs := {need for stage in stages for need in stage.needs}:
-        rows = add_text_columns(rows, [store.read_table(version, TEXT_SOURCES)], needs)
+        rows = add_text_columns(rows, store.iter_tables(version, TEXT_SOURCES), needs)
     chosen = run_stages(rows, [Matching(where=where)] if where else [], at=moment)
     run = run_stages(chosen.kept, stages, at=moment)
     saved = Slice(

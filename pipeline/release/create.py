@@ -32,7 +32,7 @@ from tracewright.pipeline.release.layout import (
 from tracewright.pipeline.release.manifest import encode_manifest, seal
 from tracewright.pipeline.release.parquet import FileLimits, SplitWriter
 from tracewright.pipeline.release.register import check_names, claim_version
-from tracewright.pipeline.release.rows import SPLITS, project, release_schema, splits_of
+from tracewright.pipeline.release.rows import SOURCE_COLUMNS, SPLITS, project, release_schema, splits_of
 from tracewright.pipeline.release.selection import Selection, select_traces
 from tracewright.pipeline.release.sorting import BucketSort, plan_buckets
 from tracewright.pipeline.release.tally import Tally, count_values
@@ -160,7 +160,7 @@ def _write_rows(
 ) -> tuple[list[ReleaseFile], dict[str, int]]:
     sort = BucketSort(folder / _SPILL, plan_buckets(selection.frame))
     chosen = pa.array(selection.frame["trace_id"].to_list(), pa.string())
-    for traces in [store.read_table(selection.version)]:
+    for traces in store.iter_tables(selection.version, SOURCE_COLUMNS):
         tally.observe_source(traces)
         kept = traces.filter(pc.is_in(traces["trace_id"], value_set=chosen))
         tally.observe_released(kept)

@@ -21,6 +21,11 @@ from tracewright.schemas.release import ReleaseRow
 
 TRAIN, TEST = "train", "test"
 SPLITS = (TRAIN, TEST)
+SOURCE_COLUMNS = (
+    *("trace_id", "problem", "teacher", "sample", "prompt", "text", "reasoning", "token_count", "steps", "answer"),
+    *("verdict", "confidence", "verifier_version", "checker_version", "calibration_version", "metadata"),
+)
+"""What a release is made from; a trace's tokens and their logprobs, most of a store's bytes, are not read."""
 _ROLES = ("user", "assistant")
 _DEFAULT_WEIGHT = 1.0
 

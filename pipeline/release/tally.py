@@ -25,7 +25,6 @@ _LOST: dict[str, Callable[[pa.Table], pa.Array]] = {
     "tests of the answer's code": lambda traces: _is_filled(nested(traces, "problem", "tests")),
     "options of a multiple-choice question": lambda traces: _is_filled(nested(traces, "problem", "choices")),
     "further accepted answers": lambda traces: _is_filled(nested(traces, "problem", "accepted_answers")),
-    "the teacher's token ids": lambda traces: pc.is_valid(traces["token_ids"]),
     "the importer's notes": lambda traces: _has_pairs(flat(traces["metadata"])),
 }
 """What a trace may hold and the columns of a release don't, and how to see it."""

@@ -117,10 +117,16 @@ class Store:
         It holds the whole table in memory: `iter_traces` does not.
         """
         names = list(columns or Trace.model_fields)
-        tables = [read_columns(file, names, TRACES.schema) for file in self._tables.traces.files(version)]
+        tables = list(self.iter_tables(version, names))
         if not tables:
             return TRACES.schema.empty_table().select(names)
         return pa.concat_tables(tables)
+
+    def iter_tables(self, version: int | None = None, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """What `read_table` reads, shard by shard: memory for one of them."""
+        names = list(columns or Trace.model_fields)
+        for file in self._tables.traces.files(version):
+            yield read_columns(file, names, TRACES.schema)
 
     def frame(self, version: int | None = None) -> pl.DataFrame:
         """The scalar columns of every trace of a version, as `filter.columns` documents them, in the store's order."""
