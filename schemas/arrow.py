@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from enum import StrEnum
 from functools import cache
+from operator import attrgetter
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
@@ -54,8 +55,12 @@ def schema_hash(model: type[BaseModel]) -> str:
 
 
 def to_table(model: type[ModelT], rows: Sequence[ModelT]) -> pa.Table:
-    """The rows as a table with the model's schema, in order."""
-    arrays = [column.build([getattr(row, name) for row in rows]) for name, column in _columns(model).items()]
+    """The rows as a table with the model's schema, in order.
+
+    Raises:
+        InputError: a number in some row does not fit into 64 bits; the message names the column.
+    """
+    arrays = [_build(model, name, column, rows) for name, column in _columns(model).items()]
     return pa.Table.from_arrays(arrays, schema=arrow_schema(model))
 
 
@@ -71,11 +76,20 @@ def from_table(model: type[ModelT], table: pa.Table) -> list[ModelT]:
     return [_validate(model, row, number) for number, row in enumerate(_to_rows(model, table))]
 
 
+def _build(model: type[BaseModel], name: str, column: _Column, rows: Sequence[BaseModel]) -> pa.Array:
+    try:
+        return column.build(list(map(attrgetter(name), rows)))
+    except (OverflowError, pa.ArrowInvalid) as error:
+        raise InputError(
+            f"`{name}` of a {model.__name__} can't be stored: {error}: whole numbers have 64 bits"
+        ) from error
+
+
 def _to_rows(model: type[BaseModel], table: pa.Table) -> Iterable[dict[str, Any]]:
     maps = [name for name, column in _columns(model).items() if pa.types.is_map(column.type)]
-    for row in table.to_pylist():
+    for row in table.to_pylist(maps_as_pydicts="strict"):
         for name in maps:
-            row[name] = dict(row[name] or ())
+            row[name] = row[name] or {}
         yield row
 
 
@@ -127,12 +141,14 @@ def _scalar_column(kind: pa.DataType) -> _Column:
 def _struct_column(model: type[BaseModel]) -> _Column:
     columns = _columns(model)
     fields = [pa.field(name, column.type) for name, column in columns.items()]
+    # `attrgetter` reads a list of models in half the time of a comprehension; few structs are missing.
+    parts = [(attrgetter(name), column) for name, column in columns.items()]
 
     def build(values: Sequence[Any]) -> pa.Array:
-        children = [
-            column.build([None if value is None else getattr(value, name) for value in values])
-            for name, column in columns.items()
-        ]
+        if types.NoneType not in set(map(type, values)):
+            children = [column.build(list(map(get, values))) for get, column in parts]
+            return pa.StructArray.from_arrays(children, fields=fields)
+        children = [column.build([None if v is None else get(v) for v in values]) for get, column in parts]
         missing = pa.array([value is None for value in values], pa.bool_())
         return pa.StructArray.from_arrays(children, fields=fields, mask=missing)
 

@@ -24,6 +24,9 @@ class Frozen(BaseModel):
 
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-Count = Annotated[int, Field(ge=0)]
+_INT64_END = 2**63
+Integer = Annotated[int, Field(ge=-_INT64_END, lt=_INT64_END)]
+"""A whole number that Arrow can hold."""
+Count = Annotated[int, Field(ge=0, lt=_INT64_END)]
 Timestamp = AwareDatetime
 """A moment with its zone; stored in UTC to the microsecond."""

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from tracewright.schemas.base import Frozen
+from tracewright.schemas.base import Frozen, Integer
 from tracewright.schemas.ids import make_id
 
 
@@ -51,7 +51,7 @@ class Problem(Frozen):
     images: tuple[Image, ...] = ()
     tests: tuple[CodeTest, ...] = ()
     domain: str | None = None
-    level: int | None = None
+    level: Integer | None = None
     """How hard by construction: operators of an arithmetic problem, level of a contest."""
     source: str
     revision: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -35,19 +35,15 @@ class TeacherRef(Frozen):
     template_hash: str
     """Hash of the prompt template, few-shot examples and system text included."""
     sampling: Sampling
-    fingerprint: str
+    fingerprint: str = ""
     """Hash of all of the above; may be left out, and is then computed."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_fingerprint(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or data.get("fingerprint"):
-            return data
-        parts = {name: value for name, value in data.items() if name != "fingerprint"}
-        sampling = parts.get("sampling")
-        if isinstance(sampling, Sampling):
-            parts["sampling"] = sampling.model_dump()
-        return {**data, "fingerprint": make_id("teacher", parts)}
+    @model_validator(mode="after")
+    def _fill_fingerprint(self) -> Self:
+        if not self.fingerprint:
+            # Of the validated fields, defaults included: a teacher is the same however much of it was written out.
+            object.__setattr__(self, "fingerprint", make_id("teacher", self.model_dump(exclude={"fingerprint"})))
+        return self
 
     @property
     def family(self) -> str:

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from tracewright.schemas.base import Count, Frozen, Probability, Timestamp
+from tracewright.schemas.base import Count, Frozen, Integer, Probability, Timestamp
 from tracewright.schemas.ids import make_id
 from tracewright.schemas.problem import Problem
 from tracewright.schemas.teacher import TeacherRef
@@ -59,9 +59,9 @@ class Step(Frozen):
     confidence: Probability | None = None
     """The calibrated probability that the step is right; None where there is no calibration."""
     check: StepCheck
-    depends_on: tuple[int, ...] = ()
+    depends_on: tuple[Integer, ...] = ()
     """Earlier steps, from 0, whose results this one uses; −1 is the question."""
-    corrected_by: int | None = None
+    corrected_by: Integer | None = None
     """The later step in which the author takes this one back."""
 
 
@@ -88,10 +88,10 @@ class Trace(Frozen):
     reasoning: Span | None = None
     """The part of `text` that is thinking and not the final text; None where the teacher does not mark it."""
     finish_reason: FinishReason = FinishReason.STOP
-    token_ids: tuple[int, ...] | None = None
+    token_ids: tuple[Integer, ...] | None = None
     token_logprobs: tuple[float, ...] | None = None
     """Of the sampled tokens, natural logarithm, at the sampling temperature's engine setting."""
-    token_ends: tuple[int, ...] | None = None
+    token_ends: tuple[Integer, ...] | None = None
     """For each token, the number of characters of `text` that are complete after it."""
     token_count: Count
     """0 where the text came without tokens."""
@@ -152,7 +152,7 @@ class Attempt(Frozen):
     text: str
     reason: str
     finish_reason: FinishReason
-    max_tokens: int | None = None
+    max_tokens: Integer | None = None
     token_count: Count = 0
     engine: str
     created_at: Timestamp
