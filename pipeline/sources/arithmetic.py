@@ -29,7 +29,7 @@ SINGLE_DIGIT_OPERAND_SHARE = 0.5
 _MAX_DRAWS = 10_000
 
 Operator = Literal["+", "-", "*"]
-_OPERATORS: tuple[Operator, ...] = ("+", "-", "*")
+OPERATORS: tuple[Operator, ...] = ("+", "-", "*")
 _PRECEDENCE: dict[Operator, int] = {"+": 1, "-": 1, "*": 2}
 
 
@@ -74,7 +74,7 @@ def draw_expression(rng: random.Random, operators: int) -> Expression:
         raise ValueError(f"an arithmetic problem has 1 to {MAX_OPERATORS} operators, not {operators}")
     for _ in range(_MAX_DRAWS):
         expression = _draw_tree(rng, operators)
-        if _is_within_limits(expression):
+        if is_within_limits(expression):
             return expression
     raise RuntimeError(f"no expression with {operators} operators within the limits in {_MAX_DRAWS} draws")
 
@@ -124,13 +124,14 @@ def _draw_tree(rng: random.Random, operators: int) -> Expression:
     if operators == 0:
         return rng.randint(1, 9) if rng.random() < SINGLE_DIGIT_OPERAND_SHARE else rng.randint(10, MAX_OPERAND)
     left = rng.randrange(operators)
-    return Node(rng.choice(_OPERATORS), _draw_tree(rng, left), _draw_tree(rng, operators - 1 - left))
+    return Node(rng.choice(OPERATORS), _draw_tree(rng, left), _draw_tree(rng, operators - 1 - left))
 
 
-def _is_within_limits(expression: Expression) -> bool:
+def is_within_limits(expression: Expression) -> bool:
+    """Whether no value on the way is too large, and one factor of every product has a single digit."""
     if isinstance(expression, int):
         return True
-    if not (_is_within_limits(expression.left) and _is_within_limits(expression.right)):
+    if not (is_within_limits(expression.left) and is_within_limits(expression.right)):
         return False
     left, right = evaluate(expression.left), evaluate(expression.right)
     if expression.operator == "*" and min(abs(left), abs(right)) > 9:
