@@ -1,9 +1,9 @@
 """Confidence: signals of each step, the calibrated probability that it is right, and a trace's from its steps.
 
-    signals = step_signals(token_logprobs, token_spans, top_logprobs)
-    calibration = fit([sample_trace(trace) for trace in traces], teacher.family, now)
-    confidences = calibration.predict(signals, [len(text) for text in step_texts])
-    trace_confidence(confidences)
+signals = step_signals(token_logprobs, token_spans, top_logprobs)
+calibration = fit([sample_trace(trace) for trace in traces], teacher.family, now)
+confidences = calibration.predict(signals, [len(text) for text in step_texts])
+trace_confidence(confidences)
 """
 
 from tracewright.pipeline.confidence.calibrate import (

@@ -17,6 +17,8 @@ from tracewright.schemas.errors import InputError
 ECE_BINS = 15
 """Bins of equal mass: as many as Guo et al. 2017 (arXiv:1706.04599) use; fewer where there are fewer rows."""
 CURVE_BINS = 10
+MIN_CURVE_COUNT = 25
+"""A point of the calibration curve stands for so many rows or more."""
 Z_95 = 1.959963984540054
 """Half the width of a two-sided 95 % interval, in standard deviations."""
 
@@ -68,9 +70,21 @@ def expected_calibration_error(confidences: Scores, rights: Rights, bins: int = 
 
 
 def reliability_curve(confidences: Scores, rights: Rights, bins: int = CURVE_BINS) -> list[ReliabilityPoint]:
-    """The points of the calibration curve, by rising confidence, in bins of equal mass."""
+    """The points of the calibration curve, by rising confidence.
+
+    Bins of equal width, each joined with the next ones until it holds MIN_CURVE_COUNT rows: nearly all confidences are
+    close to 1, so bins of equal mass would put all points but one into the corner and say nothing of the doubtful rows.
+    """
     values, labels = _arrays(confidences, rights)
-    return [_to_point(values[rows], labels[rows]) for rows in _equal_mass(values, bins)]
+    numbers = np.minimum((values * bins).astype(np.int64), bins - 1)
+    groups: list[list[int]] = [[]]
+    for number in range(bins):
+        groups[-1] += np.flatnonzero(numbers == number).tolist()
+        if len(groups[-1]) >= MIN_CURVE_COUNT:
+            groups.append([])
+    rest = groups.pop()
+    groups = [*groups[:-1], [*groups[-1], *rest]] if groups else [rest]
+    return [_to_point(values[rows], labels[rows]) for rows in groups]
 
 
 def wilson_interval(hits: int, count: int) -> tuple[float, float]:
@@ -81,7 +95,9 @@ def wilson_interval(hits: int, count: int) -> tuple[float, float]:
     centre = share + z2 / (2 * count)
     half = Z_95 * math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
     scale = 1 + z2 / count
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+    low, high = (centre - half) / scale, (centre + half) / scale
+    # The ends are exact where all or none hit, and rounding would leave them a hair off.
+    return 0.0 if hits == 0 else low, 1.0 if hits == count else high
 
 
 def _arrays(scores: Scores, rights: Rights) -> tuple[Floats, npt.NDArray[np.bool_]]:

@@ -12,12 +12,13 @@ from tracewright.schemas.base import Frozen
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-KNOT_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
-"""Where each feature's line may bend, as quantiles of the fitting data."""
+KNOT_QUANTILES = (0.5,)
+"""Where each feature's line may bend, as quantiles of the fitting data. One bend: on 47,536 steps of the embedded
+teacher five bends ranked held-out problems worse (AUROC 0.987 against 0.990), and no bend gave a larger log loss."""
 _RANGE_QUANTILES = (0.001, 0.999)
 """Features are cut to this range: what was never seen is treated like the last that was."""
-_INVERSE_PENALTY = 1.0
-"""scikit-learn's C on standardised terms."""
+_INVERSE_PENALTY = 0.1
+"""scikit-learn's C on standardised terms; 1 was worse where only 60 problems were there to fit on."""
 _MAX_ITERATIONS = 200
 
 

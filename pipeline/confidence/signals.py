@@ -14,10 +14,11 @@ import numpy.typing as npt
 from tracewright.schemas.errors import InputError
 from tracewright.schemas.trace import Signals, Span
 
-WINDOW_TOKENS = 4
-"""Length of the sliding window; a shorter step is one window. DeepConf slides over 2,048 tokens of a whole trace, a
-step here is one line of about 15."""
-TAIL_TOKENS = 4
+WINDOW_TOKENS = 8
+"""Length of the sliding window; a shorter step is one window. DeepConf slides over 2,048 tokens of a whole trace; a
+step here is one line, 26 tokens long on average in the embedded teacher's traces, where lengths from 1 to 24 rank
+steps about equally well (AUROC 0.976 to 0.978)."""
+TAIL_TOKENS = 8
 """How many tokens the tail has: where a step states its result."""
 LOGPROB_FLOOR = -30.0
 """Smaller logprobs, −inf and what is no number count as this (a probability of 1e-13): one such token says that the
