@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from tracewright.pipeline.confidence.calibrate import Calibration, hash_calibration
 from tracewright.schemas.errors import InputError, IntegrityError, MissingInputError, StoreError
+from tracewright.schemas.teacher import TeacherRef
 
 
 def save_calibration(calibration: Calibration, folder: Path) -> Path:
@@ -52,11 +53,11 @@ def load_calibration(path: Path) -> Calibration:
     return calibration
 
 
-def find_calibration(folder: Path, family: str) -> Calibration | None:
+def find_calibration(folder: Path, teacher: TeacherRef) -> Calibration | None:
     """The calibration of this teacher that was fitted last, None where there is none.
 
     Raises:
         InputError, IntegrityError: as `load_calibration`.
     """
-    found = [load_calibration(path) for path in folder.glob(f"{family}-*.json")]
+    found = [load_calibration(path) for path in folder.glob(f"{teacher.family}-*.json")]
     return max(found, key=lambda calibration: (calibration.fitted_at, calibration.version), default=None)
