@@ -1,9 +1,10 @@
 """The store: traces, attempts and rejections in versioned tables, written once whatever is killed and when."""
 
+from tracewright.pipeline.store.export import EXPORT_FORMATS
 from tracewright.pipeline.store.journal import Journal
 from tracewright.pipeline.store.lane import ShardLimits
 from tracewright.pipeline.store.store import Store
 from tracewright.pipeline.store.table import Commit
 from tracewright.pipeline.store.writer import TraceWriter
 
-__all__ = ["Commit", "Journal", "ShardLimits", "Store", "TraceWriter"]
+__all__ = ["EXPORT_FORMATS", "Commit", "Journal", "ShardLimits", "Store", "TraceWriter"]

@@ -36,7 +36,7 @@ _armed, _, _count = os.environ.get(VARIABLE, "").partition("@")
 _hits = itertools.count(1)
 
 
-def reach(point: Failpoint) -> None:
+def reach(point: StrEnum) -> None:
     """Kill this process if `point` is the armed failpoint and has been reached often enough."""
     if _armed and point == _armed and next(_hits) == int(_count or 1):
         os.kill(os.getpid(), signal.SIGKILL)

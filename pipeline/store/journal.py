@@ -134,6 +134,7 @@ class Journal:
         if self._current is None:
             return
         os.fsync(self._descriptor)
+        reach(Failpoint.JOURNAL_SYNCED)
         os.close(self._descriptor)
         self._old.append(self._current)
         self._current, self._descriptor = None, -1

@@ -15,6 +15,7 @@ import pyarrow as pa
 from tracewright.pipeline.filter import Filter
 from tracewright.pipeline.filter.columns import COLUMNS
 from tracewright.pipeline.store.disk import explain_disk_errors, make_folder, write_durably
+from tracewright.pipeline.store.export import export_traces
 from tracewright.pipeline.store.facts import ATTEMPT_FACTS, TRACE_FACTS
 from tracewright.pipeline.store.failpoints import Failpoint, reach
 from tracewright.pipeline.store.lane import ShardLimits
@@ -61,7 +62,7 @@ class Store:
         store = cls(path)
         if create:
             store._create()
-        elif not (path / MARKER).is_file():
+        elif not store._has_marker():
             raise MissingInputError(
                 f"there is no store at {path}: make one with `tracewright generate` or `tracewright import`"
             )
@@ -150,6 +151,17 @@ class Store:
         for file in self._tables.rejections.files():
             yield from iter_rows(file, REJECTIONS)
 
+    def export(
+        self, out: str | Path, format: str = "jsonl", version: int | None = None, where: Filter | None = None
+    ) -> int:
+        """Write traces of a version to a file in another format (`EXPORT_FORMATS`); how many.
+
+        Raises:
+            InputError: the format is unknown.
+            StoreError: the file can't be written.
+        """
+        return export_traces(self.iter_traces(version, where), format, Path(out))
+
     def _choose(self, file: StoredFile, where: Filter | None) -> np.ndarray | None:
         if where is None:
             return None
@@ -159,10 +171,11 @@ class Store:
         return read_frame(file, TRACES.schema).with_columns(flagged=pl.lit(False), review_count=pl.lit(0, pl.Int64))
 
     def _create(self) -> None:
-        if (self.path / MARKER).is_file():
+        if self._has_marker():
             return
         make_folder(self.path)
-        strangers = sorted(entry.name for entry in self.path.iterdir() if not _belongs(entry.name))
+        with explain_disk_errors(self.path, "looking into"):
+            strangers = sorted(entry.name for entry in self.path.iterdir() if not _belongs(entry.name))
         if strangers:
             raise StoreError(
                 f"{self.path} holds other things ({', '.join(strangers[:3])}) and no store: name an empty folder"
@@ -181,6 +194,10 @@ class Store:
         with hold(self.path / LOCKS / COMMIT_LOCK):
             for table in (self._tables.traces, self._tables.attempts, self._tables.rejections):
                 table.create()
+
+    def _has_marker(self) -> bool:
+        with explain_disk_errors(self.path, "looking into"):
+            return (self.path / MARKER).is_file()
 
     def _check_marker(self) -> None:
         path = self.path / MARKER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError
 from pydantic import BaseModel
 
-from tracewright.pipeline.store.disk import explain, make_folder, sync_file, sync_folder
+from tracewright.pipeline.store.disk import explain, explain_disk_errors, make_folder, sync_file, sync_folder
 from tracewright.pipeline.store.facts import NO_FACTS, Facts
 from tracewright.pipeline.store.failpoints import Failpoint, reach
 from tracewright.schemas.arrow import arrow_schema
@@ -115,14 +116,28 @@ class ModelTable(Generic[ModelT]):
         return [_to_commit(entry) for entry in self.load().history()]
 
     def committed_at(self, version: int) -> datetime:
-        """When the version was committed, in UTC, to the millisecond."""
-        return _to_commit(self.load(version).history(1)[0]).committed_at
+        """When the version was committed, in UTC, to the millisecond.
+
+        Raises:
+            InputError: there is no such version.
+            StoreError: the log can't be read.
+        """
+        # `DeltaTable.history(1)` gives the newest commit whatever version is loaded, and all of them take a while.
+        self.load(version)
+        path = self._commit_path(version)
+        with explain_disk_errors(path, "reading"):
+            actions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        (info,) = [action["commitInfo"] for action in actions if "commitInfo" in action]
+        return _to_moment(info["timestamp"])
 
     def sync_log(self, version: int) -> None:
         """Make a commit durable: delta-rs does not sync what it writes."""
-        log = self.path / LOG_FOLDER
-        sync_file(log / f"{version:020d}.json")
-        sync_folder(log)
+        path = self._commit_path(version)
+        sync_file(path)
+        sync_folder(path.parent)
+
+    def _commit_path(self, version: int) -> Path:
+        return self.path / LOG_FOLDER / f"{version:020d}.json"
 
     def _check_columns(self) -> None:
         stored = set(pa.schema(self.load().schema().to_arrow()).names)
@@ -158,5 +173,8 @@ def _explain_delta(error: DeltaError, path: Path, doing: str) -> str:
 
 
 def _to_commit(entry: dict[str, Any]) -> Commit:
-    moment = datetime.fromtimestamp(entry["timestamp"] / 1000, UTC)
-    return Commit(entry["version"], moment, entry.get("operation", ""))
+    return Commit(entry["version"], _to_moment(entry["timestamp"]), entry.get("operation", ""))
+
+
+def _to_moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
