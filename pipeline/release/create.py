@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from tracewright.pipeline.cards import render_card, render_croissant
 from tracewright.pipeline.release.calibration import measure_calibration, share_with_figures
+from tracewright.pipeline.release.failpoints import PublishPoint
 from tracewright.pipeline.release.layout import (
     ASIDE_SUFFIX,
     CARD,
@@ -38,6 +39,7 @@ from tracewright.pipeline.release.sorting import BucketSort, plan_buckets
 from tracewright.pipeline.release.tally import Tally, count_values
 from tracewright.pipeline.store import Store
 from tracewright.pipeline.store.disk import explain_disk_errors
+from tracewright.pipeline.store.failpoints import reach
 from tracewright.schemas.arrow import schema_hash
 from tracewright.schemas.errors import InputError, MissingInputError
 from tracewright.schemas.ids import HELD_OUT_SHARE
@@ -105,12 +107,16 @@ def create_release(
     selection = select_traces(store, where=where, slice_name=slice, at=at)
     with claim_version(store.path, name, version) as claim, _make_aside(out) as folder:
         request = _Request(name, claim.version, seed, test_share, languages, limits or FileLimits())
+        reach(PublishPoint.FOLDER_MADE)
         manifest = _write_release(store, folder, selection, request)
         claim.record(out, manifest, published=False)
+        reach(PublishPoint.REGISTERED)
         _check_out(out)
         folder.rename(out)
         sync(out.parent)
+        reach(PublishPoint.RENAMED)
         claim.record(out, manifest, published=True)
+        reach(PublishPoint.PUBLISHED)
     return manifest
 
 
@@ -143,15 +149,18 @@ def _is_alive(pid: str) -> bool:
 def _write_release(store: Store, folder: Path, selection: Selection, request: _Request) -> ReleaseManifest:
     tally = Tally()
     files, splits = _write_rows(store, folder, selection, request, tally)
+    reach(PublishPoint.DATA_WRITTEN)
     manifest = _describe(store, selection, request, tally, files, splits)
     texts = {CARD: render_card(manifest), CROISSANT: render_croissant(manifest)}
     for path, text in texts.items():
         write_file(folder / path, text.encode())
+    reach(PublishPoint.CARD_WRITTEN)
     listed = [*files, *(_list_text(folder, path) for path in texts)]
     manifest = seal(manifest.model_copy(update={"files": tuple(listed)}))
     sync(folder / DATA)
     write_file(folder / MANIFEST, encode_manifest(manifest))
     sync(folder)
+    reach(PublishPoint.MANIFEST_WRITTEN)
     return manifest
 
 

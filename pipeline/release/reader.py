@@ -96,14 +96,14 @@ class Release:
             columns: the columns to decode; None decodes all.
 
         Raises:
-            InputError: rank, world size or skip is out of range.
+            InputError: rank, world size, skip or seed is out of range.
             MissingInputError: there is no such split.
             IntegrityError: a file is damaged.
         """
-        if not 0 <= rank < world_size or skip < 0:
+        if not 0 <= rank < world_size or skip < 0 or (seed is not None and seed < 0):
             raise InputError(
-                f"rank {rank} of {world_size} with {skip} rows to skip: a rank lies between 0 and the world size, "
-                "and no fewer than 0 rows can be skipped"
+                f"rank {rank} of {world_size}, {skip} rows to skip, seed {seed}: a rank lies between 0 and the world "
+                "size, and neither the rows to skip nor the seed are below 0"
             )
         files = self._files(DATA, split)
         return self._iterate(files, seed=seed, rank=rank, world_size=world_size, skip=skip, columns=columns)

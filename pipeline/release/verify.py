@@ -58,7 +58,8 @@ def find_misplaced(directory: Path, manifest: ReleaseManifest) -> Iterator[str]:
             yield f"{file.path}: {path.stat().st_size} bytes, the manifest says {file.bytes}"
     for path in sorted(directory.rglob("*")):
         relative = path.relative_to(directory).as_posix()
-        if not path.is_dir() and relative not in listed and relative not in (MANIFEST, TOMBSTONE):
+        is_file = path.is_symlink() or not path.is_dir()
+        if is_file and relative not in listed and relative not in (MANIFEST, TOMBSTONE):
             yield f"{relative}: not in the manifest"
 
 
