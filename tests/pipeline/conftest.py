@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -117,8 +118,6 @@ def _write_line(rng: random.Random, line: str, result: bool) -> tuple[str, list[
 
 
 def _log(chance: float) -> float:
-    import math
-
     return math.log(max(chance, 1e-12))
 
 
