@@ -2,7 +2,8 @@
 
 Append-only files of lines, `CRC32 JSON`; a line that a crash tore fails its checksum and is dropped, and its completion
 is simply made again. An appended record survives the death of the process at once, and that of the machine after half
-a second. A file goes when every record in it is settled.
+a second. A file goes when every record in it is settled; until then a new process replays all of it, which does no
+harm: what is stored already is not stored again.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Journal:
         return number
 
     def replay(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The unsettled records that an earlier process left, oldest first, with their numbers."""
+        """What an earlier process left that this one has not settled, oldest first, with their numbers."""
         for segment in list(self._old):
             first = _first_number(segment.path)
             records = (record for record in _read(segment.path) if record is not None)
