@@ -35,7 +35,7 @@ def draw_problems(
 
     The numbers of operators have equal shares, or those of the mapping, spread evenly over the draw. The same
     arguments give the same problems, and a larger count begins with the problems of a smaller one. Questions that are
-    already drawn are remembered: about 150 bytes each.
+    already drawn are remembered.
 
     Raises:
         InputError: at once, when a number of operators is out of range or there are too few problems with one

@@ -19,7 +19,7 @@ from tracewright.schemas import Problem, Rejection
 def read_problems(config: ProblemsConfig) -> Iterator[Problem | Rejection]:
     """Every row of the config's file, in order, as a problem or a rejection; or the arithmetic problems it asks for.
 
-    Rows are read as they are asked for, one at a time; of those that went by, a digest of about 200 bytes is kept, to
+    Rows are read as they are asked for, one at a time; of those that went by, a digest (about 150 bytes) is kept, to
     find repeated ids. `limit` counts problems, not rejections. Deterministic but for the rejections' `created_at`.
 
     Raises:
