@@ -10,10 +10,9 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from tracewright.flows.progress import StageProgress, show_progress
-from tracewright.pipeline.confidence import find_calibration
 from tracewright.pipeline.config import GenerateConfig
-from tracewright.pipeline.engines.teachers import RunningTeacher, start_teacher
-from tracewright.pipeline.generation import GenerationCounts, Teaching, generate_missing
+from tracewright.pipeline.engines.teachers import RunningTeacher
+from tracewright.pipeline.generation import GenerationCounts, Teaching, choose_calibration, generate_missing
 from tracewright.pipeline.sources import count_problems, read_problems
 from tracewright.pipeline.store import Store
 
@@ -30,7 +29,7 @@ def generate(config: GenerateConfig, teacher: RunningTeacher | None = None) -> G
     if teacher is not None:
         counts = make_traces(config, store, teacher)
     else:
-        with start_teacher(config.teacher, config.store / ENGINE_LOG) as started:
+        with RunningTeacher(config.teacher, config.store / ENGINE_LOG) as started:
             counts = make_traces(config, store, started)
     publish_counts(counts)
     return counts
@@ -44,7 +43,7 @@ def make_traces(config: GenerateConfig, store: Store, teacher: RunningTeacher) -
         samples=config.teacher.samples,
         max_tokens=config.teacher.max_tokens,
         system=config.teacher.system,
-        calibration=find_calibration(store.path / "calibration", teacher.ref),
+        calibration=choose_calibration(store, teacher.ref),
     )
     with show_progress() as progress, store.writer() as writer:
         total = count_problems(config.problems)

@@ -16,7 +16,7 @@ from tracewright.pipeline.confidence import Calibration, NotEnoughData, fit, sam
 from tracewright.pipeline.config import TeacherConfig
 from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.engines.base import Completion, Request
-from tracewright.pipeline.engines.teachers import RunningTeacher, start_teacher
+from tracewright.pipeline.engines.teachers import RunningTeacher
 from tracewright.pipeline.scoring import Task, score_completion
 from tracewright.pipeline.sources import draw_problems
 from tracewright.schemas import EngineError, FinishReason
@@ -33,7 +33,7 @@ def make_teacher(out: Path, steps: int | None = None) -> Evaluation:
     """Train the teacher, measure it on held-out problems, and calibrate the confidence of its steps."""
     config = TeacherTraining() if steps is None else TeacherTraining(steps=steps)
     seconds = train(config, out)
-    with start_teacher(embedded_config(out), out / "engine.log") as teacher, show_progress() as progress:
+    with RunningTeacher(embedded_config(out), out / "engine.log") as teacher, show_progress() as progress:
         evaluation = evaluate(teacher, StageProgress(progress, "evaluate", EVALUATION_PROBLEMS))
         calibration = calibrate(teacher, StageProgress(progress, "calibrate", CALIBRATION_PROBLEMS))
     (out / "engine.log").unlink()

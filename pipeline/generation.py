@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tracewright.pipeline.confidence import Calibration
+from tracewright.pipeline.confidence import Calibration, find_calibration, save_calibration
+from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.engines.base import Completion, Engine, Failure, Request
 from tracewright.pipeline.scoring import Task, keep_attempt, score_completion
 from tracewright.pipeline.store import Store, TraceWriter
@@ -60,6 +61,19 @@ class GenerationCounts:
     def tokens_per_second(self) -> float:
         """New tokens by the time since the engine was first asked."""
         return self.tokens / self.seconds if self.seconds else 0.0
+
+
+def choose_calibration(store: Store, teacher: TeacherRef) -> Calibration | None:
+    """The teacher's calibration: the store's own, or the one that ships with the embedded teacher, then kept there too.
+
+    None where there is neither: its traces then carry no confidence, and the reason why.
+    """
+    folder = store.path / "calibration"
+    found = find_calibration(folder, teacher)
+    if found is None and (shipped := find_calibration(embedded.checkpoint_path() / "calibration", teacher)):
+        save_calibration(shipped, folder)
+        return shipped
+    return found
 
 
 def generate_missing(

@@ -57,7 +57,9 @@ def _add(row: ImportedTrace, writer: TraceWriter, counts: ImportCounts) -> None:
         writer.add_attempt(keep_attempt(task, completion, engine="import", max_tokens=None))
         counts.truncated += 1
         return
-    trace = score_completion(task, completion, engine="import", calibration=None, metadata=row.metadata)
+    trace = score_completion(
+        task, completion, engine="import", calibration=None, metadata=row.metadata, reasoning=row.reasoning
+    )
     counts.added += writer.add_trace(trace)
     counts.correct += trace.verdict.outcome is Outcome.CORRECT
 

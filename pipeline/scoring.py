@@ -50,10 +50,11 @@ def score_completion(
     calibration: Calibration | None,
     created_at: datetime | None = None,
     metadata: dict[str, str] | None = None,
+    reasoning: Span | None = None,
 ) -> Trace:
     """The trace of a finished completion. Deterministic but for `created_at` and the verdict's seconds."""
     text = completion.text
-    reasoning = find_reasoning(text)
+    reasoning = reasoning or find_reasoning(text)
     spans = segment(text, reasoning=reasoning)
     texts = [text[span.start : span.end] for span in spans]
     tokens = None if completion.token_ends is None else token_spans(spans, completion.token_ends)

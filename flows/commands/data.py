@@ -18,10 +18,13 @@ def register(app: typer.Typer) -> None:
 def import_files(
     files: Annotated[list[Path], typer.Argument(help="Files of traces, all in the same format.")],
     format_name: Annotated[
-        str, typer.Option("--format", help="jsonl, gsm8k, gsm8k-solutions, openr1, messages, prm800k, prompt-completion")
+        str,
+        typer.Option("--format", help="gsm8k, gsm8k-solutions, jsonl, messages, openr1, prm800k …"),
     ],
     store: Annotated[Path, typer.Option(help="The store's folder; made where it is not there.")],
-    source: Annotated[str | None, typer.Option(help="What the source is called; the file's name where left out.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="What the source is called; the file's name where left out.")
+    ] = None,
     license_name: Annotated[str | None, typer.Option("--license", help="An SPDX identifier.")] = None,
 ) -> None:
     """Take existing traces through the same stages as generated ones: steps, checks, verdicts, shards."""

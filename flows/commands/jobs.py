@@ -63,11 +63,13 @@ def generate(
         store: ./store
     """
     from tracewright.pipeline.config import GenerateConfig, load_config
+    from tracewright.pipeline.store import Store
     from tracewright.schemas import ConfigError
 
     loaded = load_config(GenerateConfig, config)
     if runner is Runner.RAY:
         raise ConfigError("--runner ray is not built yet, expected local")
+    Store.open(loaded.store, create=True)
     configure_prefect(loaded.store)
     from tracewright.flows.generate import describe
     from tracewright.flows.generate import generate as flow
@@ -84,7 +86,9 @@ def generate(
 @teacher_app.command("train")
 def train_teacher(
     out: Annotated[Path, typer.Option(help="The checkpoint's folder.")],
-    steps: Annotated[int | None, typer.Option(min=1, help="Fewer for a try; the default makes the one that ships.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Fewer for a try; the default makes the one that ships.")
+    ] = None,
 ) -> None:
     """Make the embedded teacher again from nothing: some 20 minutes on two cores."""
     configure_prefect(out)

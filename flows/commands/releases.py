@@ -21,7 +21,7 @@ def create(
     name: Annotated[str, typer.Option(help="What the release is called.")],
     out: Annotated[Path, typer.Option(help="The release's folder; it must not exist.")],
     version: Annotated[str | None, typer.Option(help="The next one where left out.")] = None,
-    where: Annotated[str | None, typer.Option(help="A filter, such as: outcome == \"correct\" and tokens < 500")] = None,
+    where: Annotated[str | None, typer.Option(help='A filter, such as: outcome == "correct" and tokens < 500')] = None,
     slice_name: Annotated[str | None, typer.Option("--slice", help="A saved slice instead of a filter.")] = None,
     at: Annotated[int | None, typer.Option(help="A version of the store; the newest where left out.")] = None,
 ) -> None:
@@ -30,7 +30,9 @@ def create(
     from tracewright.flows.release import release
 
     manifest = release(store, out, name=name, version=version, where=where, slice_name=slice_name, at=at)
-    console.print(f"{out}: {manifest.name}@{manifest.version}, {manifest.rows:,} traces of {manifest.problems:,} problems")
+    console.print(
+        f"{out}: {manifest.name}@{manifest.version}, {manifest.rows:,} traces of {manifest.problems:,} problems"
+    )
 
 
 @app.command("verify")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tracewright.pipeline.config import TeacherConfig
@@ -13,43 +13,47 @@ from tracewright.pipeline.engines.vllm_engine import VllmEngine, VllmSettings
 from tracewright.schemas import ConfigError, TeacherRef
 
 
-@dataclass(frozen=True)
 class RunningTeacher:
-    """An engine that answers, and what its traces say of it."""
+    """An engine that starts or answers, and what its traces say of it.
 
-    engine: VllmEngine
-    ref: TeacherRef
+    The engine loads in its own process from the moment this is made; only what needs it waits for it.
+
+    Raises:
+        ConfigError: the config asks for an engine that is not there.
+        MissingInputError: the model's folder is not a checkpoint.
+    """
+
+    def __init__(self, config: TeacherConfig, log: Path) -> None:
+        if config.engine == "server":
+            raise ConfigError("teacher.engine: server is not built yet, expected vllm or embedded")
+        self._config = config
+        self._settings = vllm_settings(config)
+        self._identity = identify_checkpoint(self._settings.model, config.revision, config.system or "")
+        self.engine = VllmEngine(self._settings, log)
+
+    @cached_property
+    def ref(self) -> TeacherRef:
+        """Who the teacher is; waits until the engine is ready.
+
+        Raises:
+            EngineError: the engine did not start; the message ends with its log.
+        """
+        return TeacherRef(
+            model=embedded.NAME if self._config.engine == "embedded" else str(self._config.model),
+            revision=self._identity.revision,
+            dtype=self.engine.dtype,
+            quantization=_quantization(self._settings.engine_args),
+            tokenizer_hash=self._identity.tokenizer_hash,
+            template_hash=self._identity.template_hash,
+            sampling=self._config.sampling,
+            fingerprint="",
+        )
 
     def __enter__(self) -> RunningTeacher:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self.engine.__exit__(kind, error, trace)
-
-
-def start_teacher(config: TeacherConfig, log: Path) -> RunningTeacher:
-    """Start the teacher's engine and wait until it is ready.
-
-    Raises:
-        ConfigError: the config asks for an engine that is not there.
-        EngineError: the engine did not start; the message ends with its log.
-    """
-    if config.engine == "server":
-        raise ConfigError("teacher.engine: server is not built yet, expected vllm or embedded")
-    settings = vllm_settings(config)
-    identity = identify_checkpoint(settings.model, config.revision, config.system or "")
-    engine = VllmEngine(settings, log)
-    ref = TeacherRef(
-        model=config.model or embedded.NAME,
-        revision=identity.revision,
-        dtype=engine.dtype,
-        quantization=_quantization(settings.engine_args),
-        tokenizer_hash=identity.tokenizer_hash,
-        template_hash=identity.template_hash,
-        sampling=config.sampling,
-        fingerprint="",
-    )
-    return RunningTeacher(engine, ref)
 
 
 def vllm_settings(config: TeacherConfig) -> VllmSettings:
