@@ -1,0 +1,42 @@
+"""Which steps hold, which fail and what each one rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tracewright.pipeline.steps.claims import Claim
+from tracewright.pipeline.steps.memory import Memory
+from tracewright.pipeline.steps.question import read_question
+from tracewright.pipeline.steps.walk import check_step
+from tracewright.schemas import CheckOutcome, StepCheck
+
+CHECKER_VERSION = "steps-1"
+"""Stored with every trace; a change of any outcome raises it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedStep:
+    """A step's check and what it rests on."""
+
+    check: StepCheck
+    depends_on: tuple[int, ...]
+    """Earlier steps whose results it uses, ascending; −1 is the question."""
+    corrected_by: int | None
+    """The later step in which the author takes this one back."""
+    claims: tuple[Claim, ...]
+
+
+def check_steps(question: str, steps: Sequence[str]) -> list[CheckedStep]:
+    """Check every step of a trace, in order. Deterministic, and linear in the text."""
+    memory = Memory(read_question(question))
+    findings = [check_step(memory, index, step) for index, step in enumerate(steps)]
+    return [CheckedStep(found.check, found.depends_on, None, found.claims) for found in findings]
+
+
+def first_failed_step(checked: Sequence[CheckedStep]) -> int | None:
+    """The first step that fails and that the author does not take back."""
+    for index, step in enumerate(checked):
+        if step.check.outcome is CheckOutcome.FAILS and step.corrected_by is None:
+            return index
+    return None

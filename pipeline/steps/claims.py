@@ -1,0 +1,65 @@
+"""A claim with its outcome, and a step's check made of its claims."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tracewright.pipeline.steps.comparison import Comparison
+from tracewright.pipeline.steps.values import format_number
+from tracewright.schemas import CheckOutcome, Span, StepCheck
+
+_MAX_REASON_CHARACTERS = 300
+_MAX_QUOTE_CHARACTERS = 100
+
+
+class Claim(NamedTuple):
+    """One relation between two neighbours of a chain; `start` and `end` are its place in the step's text."""
+
+    text: str
+    start: int
+    end: int
+    outcome: CheckOutcome
+    reason: str
+
+    @property
+    def span(self) -> Span:
+        """The claim's place in the step's text."""
+        return Span(start=self.start, end=self.end)
+
+
+def make_claim(text: str, start: int, end: int, sides: tuple[str, str, str], comparison: Comparison) -> Claim:
+    """The claim in `text[start:end]`; `sides` are the left side, the relation and the right side as written."""
+    return Claim(text[start:end], start, end, comparison.outcome, _explain(sides, comparison))
+
+
+def summarize(claims: Sequence[Claim], nothing: str = "the step states nothing that can be checked") -> StepCheck:
+    """The step's check: it fails with its first failing claim, holds when a claim was checked and none failed."""
+    checked = 0
+    for claim in claims:
+        if claim.outcome is CheckOutcome.FAILS:
+            count = sum(c.outcome is not CheckOutcome.UNCHECKED for c in claims)
+            return StepCheck(outcome=CheckOutcome.FAILS, reason=claim.reason, claims=count)
+        checked += claim.outcome is CheckOutcome.HOLDS
+    if checked:
+        reason = "1 claim holds" if checked == 1 else f"{checked} claims hold"
+        return StepCheck(outcome=CheckOutcome.HOLDS, reason=reason, claims=checked)
+    return StepCheck(outcome=CheckOutcome.UNCHECKED, reason=claims[0].reason if claims else nothing)
+
+
+def quote(text: str) -> str:
+    """A piece of a step for a reason: on one line, and not too long."""
+    text = " ".join(text.split())
+    return text if len(text) <= _MAX_QUOTE_CHARACTERS else text[: _MAX_QUOTE_CHARACTERS - 1] + "…"
+
+
+def _explain(sides: tuple[str, str, str], comparison: Comparison) -> str:
+    if comparison.outcome is CheckOutcome.HOLDS:
+        return "holds"
+    left, relation, right = quote(sides[0]), sides[1], quote(sides[2])
+    claim = f"{left} {relation} {right}"
+    if comparison.left is None or comparison.right is None:
+        return f"{claim}: {comparison.note}"[:_MAX_REASON_CHARACTERS]
+    first, second = format_number(comparison.left), format_number(comparison.right)
+    found = f"{claim}: the left side is {first}, the right side is {second}"
+    return (f"{found} ({comparison.note})" if comparison.note else found)[:_MAX_REASON_CHARACTERS]

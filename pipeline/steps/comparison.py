@@ -1,0 +1,168 @@
+"""Whether one side of a claim is what the other side is.
+
+`fails` is said only where every reading of both sides is unequal, neither side may have lost a part of itself, and the
+difference is no rounding to the digits that are shown. Everything else that is not equal is `unchecked`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from tracewright.pipeline.steps.evaluation import MODES, PLAIN, evaluate, iterate_nodes
+from tracewright.pipeline.steps.grammar import Operation, Tree
+from tracewright.pipeline.steps.statements import Side
+from tracewright.pipeline.steps.units import get_unit
+from tracewright.pipeline.steps.values import Number, UndefinedValueError, are_equal, as_fraction
+from tracewright.schemas import CheckOutcome
+
+APPROXIMATION_TOLERANCE = Fraction(3, 100)
+"""`≈` holds within 3 % …"""
+APPROXIMATION_LIMIT = Fraction(15, 100)
+"""… and fails beyond 15 %: between the two nothing is said."""
+_ORDERINGS = {"<", ">", "<=", ">="}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The outcome, both values where they could be worked out, and why nothing was said where that is so."""
+
+    outcome: CheckOutcome
+    left: Number | None = None
+    right: Number | None = None
+    note: str = ""
+
+
+def compare(
+    left: Side, relation: str, right: Side, names: Mapping[str, Number], *, is_computed: bool = False
+) -> Comparison:
+    """Compare two sides; names stand for the numbers given.
+
+    `is_computed` says that the claim is a computation, as an annotation is, even where it is a number and a number.
+    """
+    try:
+        first, second = evaluate(left.trees[0], names), evaluate(right.trees[0], names)
+    except UndefinedValueError as error:
+        return Comparison(CheckOutcome.UNCHECKED, note=str(error))
+    if _holds(relation, first, second, left, right):
+        return Comparison(CheckOutcome.HOLDS, first, second)
+    if any(_holds(relation, a, b, left, right) for a, b in _other_readings(left, right, names)):
+        return Comparison(CheckOutcome.HOLDS, first, second)
+    note = _find_doubt(left, relation, right, first, second, is_computed)
+    return Comparison(CheckOutcome.UNCHECKED if note else CheckOutcome.FAILS, first, second, note)
+
+
+def are_same(left: Side, right: Side) -> bool:
+    """Whether two sides without names have the same value, to the digits that either shows."""
+    return compare(left, "=", right, {}).outcome is CheckOutcome.HOLDS
+
+
+def is_rounding(exact: Number, shown: Number, decimals: int) -> bool:
+    """Whether `shown` is `exact` rounded or cut to so many decimals (an integer may also be rounded up)."""
+    unit = Fraction(1, 10 ** max(decimals, 0))
+    if decimals > MAX_SHOWN_DECIMALS:
+        unit = Fraction(1, 10**MAX_SHOWN_DECIMALS)
+    difference = abs(as_fraction(exact) - as_fraction(shown))
+    if difference <= unit / 2:
+        return True
+    if difference >= unit:
+        return False
+    return decimals < 0 or abs(as_fraction(shown)) < abs(as_fraction(exact))
+
+
+MAX_SHOWN_DECIMALS = 10
+"""Digits beyond the tenth are what floating point left."""
+
+
+def _holds(relation: str, left: Number, right: Number, left_side: Side, right_side: Side) -> bool:
+    if relation in _ORDERINGS:
+        return _is_ordered(relation, left, right)
+    if relation == "!=":
+        return not are_equal(left, right)
+    if are_equal(left, right):
+        return True
+    if right_side.decimals is not None and is_rounding(left, right, right_side.decimals):
+        return True
+    if left_side.decimals is not None and is_rounding(right, left, left_side.decimals):
+        return True
+    return relation == "~" and _relative_difference(left, right) <= APPROXIMATION_TOLERANCE
+
+
+def _is_ordered(relation: str, left: Number, right: Number) -> bool:
+    if are_equal(left, right):
+        return "=" in relation
+    is_less = as_fraction(left) < as_fraction(right)
+    return is_less == (relation[0] == "<")
+
+
+def _relative_difference(left: Number, right: Number) -> Fraction:
+    first, second = as_fraction(left), as_fraction(right)
+    scale = max(abs(first), abs(second))
+    return abs(first - second) / scale if scale else Fraction(0)
+
+
+def _other_readings(left: Side, right: Side, names: Mapping[str, Number]) -> Iterator[tuple[Number, Number]]:
+    """The values in all other readings: ambiguous forms, percent signs and units applied or not."""
+    if len(left.trees) == 1 == len(right.trees) and not (_has_marks(left) or _has_marks(right)):
+        return
+    lefts, rights = list(_readings(left, names)), list(_readings(right, names))
+    for first in lefts:
+        for second in rights:
+            yield first, second
+
+
+def _readings(side: Side, names: Mapping[str, Number]) -> Iterator[Number]:
+    for tree in side.trees:
+        for mode in MODES if _has_marks(side) else (PLAIN,):
+            try:
+                yield evaluate(tree, names, mode)
+            except UndefinedValueError:
+                continue
+
+
+def _has_marks(side: Side) -> bool:
+    return any(True for _ in _iterate_marks(side.trees[0]))
+
+
+def _iterate_marks(tree: Tree) -> Iterator[str]:
+    for node in iterate_nodes(tree):
+        if isinstance(node, Operation) and (node.operator == "percent" or node.operator.startswith("unit:")):
+            yield node.operator
+
+
+def _find_doubt(left: Side, relation: str, right: Side, first: Number, second: Number, is_computed: bool) -> str:
+    """Why unequal sides are no error for sure; empty where they are one."""
+    if not (left.is_clean and right.is_clean):
+        return "the expression may be a part of a longer one"
+    if left.names or right.names:
+        return "an equation with names: a condition or a definition"
+    is_real = isinstance(first, Decimal) or isinstance(second, Decimal)
+    if is_real and relation not in _ORDERINGS and _relative_difference(first, second) < Fraction(1, 100):
+        return "a rounded value of a real number"
+    if relation == "~" and _relative_difference(first, second) <= APPROXIMATION_LIMIT:
+        return "a rough approximation"
+    if relation == "mod":
+        return "a congruence without its modulus"
+    if not is_computed and left.is_quantity and (right.is_quantity or left.has_unit or left.has_lead_in):
+        return "" if _share_dimension(left, right) else "a quantity that is described, not computed"
+    if _measures(left) and _measures(right) and not _share_dimension(left, right):
+        return "two different units"
+    if (left.has_unit or right.has_unit) and _is_rescaled(first, second):
+        return "the same digits in another unit"
+    return ""
+
+
+def _is_rescaled(left: Number, right: Number) -> bool:
+    first, second = as_fraction(left), as_fraction(right)
+    return any(first * scale == second or second * scale == first for scale in (100, 1000, 10**6))
+
+
+def _measures(side: Side) -> set[str]:
+    return {get_unit(mark[5:]).dimension for mark in _iterate_marks(side.trees[0]) if mark.startswith("unit:")}
+
+
+def _share_dimension(left: Side, right: Side) -> bool:
+    measured = _measures(left)
+    return len(measured) == 1 and measured == _measures(right)

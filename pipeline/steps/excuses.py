@@ -1,0 +1,119 @@
+"""Why an equation that is false as it stands may still be no error of its author.
+
+Each excuse turns a failure into `unchecked` (or `holds`, where only the shown digits differ) with the reason named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from tracewright.pipeline.steps.comparison import MAX_SHOWN_DECIMALS, Comparison, are_same, is_rounding
+from tracewright.pipeline.steps.evaluation import iterate_nodes
+from tracewright.pipeline.steps.grammar import Literal, Operation, Tree
+from tracewright.pipeline.steps.reading import Annotation
+from tracewright.pipeline.steps.statements import Side
+from tracewright.pipeline.steps.values import Number
+from tracewright.schemas import CheckOutcome
+
+_DIFFERENCE_CHARACTERS = 60
+_DIFFERENCE_WORDS = re.compile(
+    r"\b(?:less|fewer|lower|loss|lost|decrease[ds]?|short|under|below|colder|owed?s?|debt|discount|behind|off|deficit|"
+    r"drop(?:ped|s)?|cheaper|younger|shorter|lighter|negative|more|change)\b"
+)
+_ORDERINGS = {"<", ">", "<=", ">="}
+
+
+class Place(NamedTuple):
+    """Where a failed claim stands: in `text`, its sides counted from `offset`."""
+
+    text: str
+    offset: int
+    left: Side
+    right: Side
+    next_side: Side | None
+    """The side after the right one in its chain."""
+    relation_before: str
+    """The relation before the left side; empty where the left side is the first."""
+
+
+def excuse(comparison: Comparison, place: Place, annotations: Sequence[Annotation]) -> Comparison:
+    """The comparison, or a milder one where there is an excuse for its failure."""
+    if comparison.outcome is not CheckOutcome.FAILS or comparison.left is None or comparison.right is None:
+        return comparison
+    if _is_difference(comparison.left, comparison.right, place):
+        return _doubt(comparison, "a difference without its sign")
+    if _runs_on(comparison.left, place):
+        return _doubt(comparison, "the next calculation goes on behind the result")
+    if place.relation_before in _ORDERINGS:
+        return _doubt(comparison, "an equation in a chain of inequalities")
+    for annotation in annotations:
+        if _is_shown_by(annotation, place):
+            return _compare_with_annotation(comparison, place, annotation)
+    return comparison
+
+
+def _doubt(comparison: Comparison, note: str) -> Comparison:
+    return replace(comparison, outcome=CheckOutcome.UNCHECKED, note=note)
+
+
+def _is_difference(left: Number, right: Number, place: Place) -> bool:
+    """`5 - 8 = 3 less`."""
+    end = place.offset + place.right.end
+    return left == -right and _DIFFERENCE_WORDS.search(place.text, end, end + _DIFFERENCE_CHARACTERS) is not None
+
+
+def _runs_on(left: Number, place: Place) -> bool:
+    """`20 - 4 - 8 = 8 * 1/4 = 2`: the right side begins with the result, and its own result stands behind it."""
+    tree = place.right.trees[0]
+    return (
+        isinstance(tree, Operation)
+        and _leftmost(tree) == left
+        and place.next_side is not None
+        and are_same(place.right, place.next_side)
+    )
+
+
+def _leftmost(tree: Tree) -> Number | None:
+    while isinstance(tree, Operation) and tree.arguments and tree.operator != "negate":
+        tree = tree.arguments[0]
+    return tree.value if isinstance(tree, Literal) else None
+
+
+def _is_shown_by(annotation: Annotation, place: Place) -> bool:
+    """Whether the right side is the number right behind the annotation."""
+    start = place.offset + place.right.start
+    return annotation.start - 2 <= start <= annotation.end + 2 and place.offset + place.right.end > annotation.end
+
+
+def _compare_with_annotation(comparison: Comparison, place: Place, annotation: Annotation) -> Comparison:
+    """What the annotation computes excuses the text around it: a cut decimal, or another expression altogether."""
+    chain = annotation.chain
+    if chain is None or len(chain.sides) != 2 or comparison.left is None or comparison.right is None:
+        return comparison
+    computed, result = chain.sides
+    if computed is None or result is None:
+        return comparison
+    exact = are_same(computed, result)
+    if not exact:
+        return comparison
+    value = _literal_value(result)
+    if value is None or not is_rounding(value, comparison.right, place.right.decimals or 0):
+        return comparison
+    if is_rounding(comparison.left, value, MAX_SHOWN_DECIMALS):
+        return replace(comparison, outcome=CheckOutcome.HOLDS)
+    written, annotated = _count_operands(place.left), _count_operands(computed)
+    if written - annotated and annotated - written:
+        return _doubt(comparison, "the annotation computes something else")
+    return comparison
+
+
+def _literal_value(side: Side) -> Number | None:
+    values = [node.value for node in iterate_nodes(side.trees[0]) if isinstance(node, Literal)]
+    return values[0] if side.decimals is not None and len(values) == 1 else None
+
+
+def _count_operands(side: Side) -> set[Number]:
+    return {node.value for node in iterate_nodes(side.trees[0]) if isinstance(node, Literal)}

@@ -1,0 +1,66 @@
+"""What is known at one point of a trace: names, results with the step that found them, the chain that is worked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tracewright.pipeline.steps.evaluation import evaluate
+from tracewright.pipeline.steps.question import Question
+from tracewright.pipeline.steps.statements import Side
+from tracewright.pipeline.steps.values import Number, UndefinedValueError
+
+QUESTION = -1
+"""Stands for the question among the steps that a step depends on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An expression that a later claim may continue, and the step that wrote it."""
+
+    side: Side
+    text: str
+    step: int
+
+    def value(self, names: dict[str, Number]) -> Number | None:
+        """What the expression comes to, if it can be worked out."""
+        try:
+            return evaluate(self.side.trees[0], names)
+        except UndefinedValueError:
+            return None
+
+
+class Memory:
+    """Grows step by step; a wrong result replaces a right one, so that what follows from it holds."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        expression = question.expression
+        self.worked = None if expression is None else Standing(expression, question.text_of(expression), QUESTION)
+        """The question's expression, as far as it has been reduced."""
+        self.tail: Standing | None = None
+        """What a line that begins with `=` continues."""
+        self.names: dict[str, Number] = {}
+        self.name_steps: dict[str, int] = {}
+        self.producers: dict[Number, int] = {}
+        """The last step that arrived at a value."""
+        self.seen: set[Number] = set(question.numbers)
+        """Every number that was mentioned or arrived at."""
+        self.last_result: tuple[Number, int] | None = None
+
+    def produce(self, value: Number, step: int) -> None:
+        """A step arrived at a value."""
+        self.producers[value] = step
+        self.seen.add(value)
+        self.last_result = (value, step)
+
+    def define(self, name: str, value: Number, step: int) -> None:
+        """A name stands for a value from here on."""
+        self.names[name] = value
+        self.name_steps[name] = step
+
+    def find_source(self, value: Number) -> int | None:
+        """The step that a number comes from, the question, or None where it was not seen."""
+        step = self.producers.get(value)
+        if step is None and value in self.question.numbers:
+            return QUESTION
+        return step

@@ -1,0 +1,303 @@
+"""What in a stretch of tokens without relations is an expression: words are units, lead-ins or breaks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tracewright.pipeline.steps.lexer import (
+    BREAK,
+    CLOSE,
+    COMMAND,
+    LETTER,
+    MARK,
+    MONEY,
+    NAME,
+    NUMBER,
+    OPEN,
+    OPERATOR,
+    PERCENT,
+    STOP,
+    WORDS,
+    Token,
+)
+from tracewright.pipeline.steps.units import find_unit
+
+
+@dataclass(slots=True)
+class Segment:
+    """Tokens that may be an expression, and how they are bounded."""
+
+    tokens: list[Token] = field(default_factory=list[Token])
+    is_clean: bool = True
+    """Whether nothing beside it can be a part of it."""
+    touches_left: bool = True
+    """Whether only filler words stand between it and the relation on its left."""
+    touches_right: bool = True
+    has_unit: bool = False
+    is_approximate: bool = False
+    has_lead_in: bool = False
+    """Whether words stand right before it."""
+
+
+_MODIFIERS = {
+    "twice", "double", "triple", "thrice", "quadruple", "half", "third", "thirds", "quarter", "quarters", "fourth",
+    "fourths", "fifth", "fifths", "sixth", "seventh", "eighth", "ninth", "tenth", "negative", "average", "mean",
+    "median", "root", "square", "squared", "cube", "cubed", "than", "as", "percent", "reciprocal", "inverse",
+    "opposite", "remainder", "modulo", "mod", "log", "factorial", "percentage", "times", "every", "per", "product",
+    "ratio", "power", "thousand", "hundred", "million", "dozen", "sin", "cos", "tan", "sqrt", "max", "min", "gcd",
+    "probability", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twenty", "fifty", "one",
+}  # fmt: skip
+"""A word that changes what follows it, or that is a number itself: the expression after it may not be all."""
+_CONNECTIVES = {"the", "a", "an", "that", "by", "of", "its", "their", "these", "those", "many", "much"}
+_APPROXIMATE = {"about", "approximately", "roughly", "around", "nearly", "almost", "approx"}
+_FILLERS = {"about", "approximately", "roughly", "around", "nearly", "almost", "approx", "only", "just", "exactly",
+            "a total of", "total", "totally"}  # fmt: skip
+_LINKS = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|will|so|then|thus|gives?|gave|makes?|made|gets?|got|and|or|that|because|since|"
+    r"which|means?|leaving|leaves|yields|be|being|if|when|while|where|therefore|hence|totals?|totaling|equal|but|he|she|"
+    r"they|it|we|you|who|can|could|would|should|must|need|needs|earns|spends|pays|sold|sells|buys|bought)\b"
+)
+"""Words that are no part of a unit: what stands before them is over."""
+_ENDS_OPERAND = (NUMBER, CLOSE, PERCENT, NAME)
+
+
+def read_segments(member: Sequence[Token]) -> list[Segment]:
+    """The segments of a member, in order, without empty ones."""
+    return _Reader(member).read()
+
+
+class _Reader:
+    def __init__(self, member: Sequence[Token]) -> None:
+        self._member = member
+        self._segments: list[Segment] = []
+        self._current = Segment()
+        self._words: Token | None = None
+        """Words after an operand, of which the next token tells whether they are its unit."""
+
+    def read(self) -> list[Segment]:
+        index = 0
+        while index < len(self._member):
+            index += self._read_token(index, self._member[index])
+        self._settle_words()
+        self._strip_operators()
+        if self._current.tokens:
+            self._segments.append(self._current)
+        return self._segments
+
+    def _read_token(self, index: int, token: Token) -> int:
+        """Take one token in, or two where the second belongs to the first; how many."""
+        kind = token.kind
+        if kind == LETTER:
+            kind = WORDS if self._is_word(index) else NAME
+            token = token._replace(kind=kind)
+        if kind == WORDS:
+            self._read_words(token)
+        elif kind == OPERATOR:
+            return self._read_operator(index, token)
+        elif kind in (STOP, BREAK):
+            if kind == BREAK and token.text == "," and self._current.tokens:
+                self._current.tokens.append(token)
+            else:
+                self._break(is_clean=False)
+        elif kind == PERCENT or (kind == MARK and token.text != "|"):
+            self._read_postfix(token)
+        elif kind == CLOSE:
+            self._settle_words()
+            self._current.tokens.append(token)
+        else:
+            self._read_operand(index, token)
+        return 1
+
+    def _ends_operand(self) -> bool:
+        if not self._current.tokens:
+            return False
+        last = self._current.tokens[-1]
+        return last.kind in _ENDS_OPERAND or last.kind in (WORDS, MARK)
+
+    def _is_word(self, index: int) -> bool:
+        """A letter before a word or after a number is a word itself (`A robe`, `5 M&Ms`), unless a sign follows."""
+        token = self._member[index]
+        following = self._member[index + 1] if index + 1 < len(self._member) else None
+        if following is not None and following.kind == WORDS and following.start == token.end + 1:
+            return True
+        previous = self._member[index - 1] if index else None
+        follows_number = previous is not None and previous.kind in (NUMBER, PERCENT) and previous.end < token.start
+        return follows_number and (following is None or following.kind in (WORDS, STOP, LETTER))
+
+    def _read_words(self, token: Token) -> None:
+        if self._words is not None:
+            return
+        if self._ends_operand():
+            self._read_unit_words(token)
+        elif self._current.tokens:
+            self._break(is_clean=False)
+        else:
+            self._lead_in(token)
+
+    def _read_unit_words(self, token: Token) -> None:
+        """Words after an operand are held as its unit, unless a verb among them shows that the expression is over."""
+        if _LINKS.search(token.text) is None:
+            self._words = token
+            return
+        self._break(is_clean=True)
+        self._lead_in(token)
+
+    def _lead_in(self, token: Token) -> None:
+        """Words before an expression: fillers leave it beside the relation, modifiers make it unclean."""
+        text = token.text
+        at_start = not self._segments and token is self._member[0]
+        self._current.touches_left = at_start and text in _FILLERS
+        self._current.is_approximate = at_start and text in _APPROXIMATE
+        self._current.is_clean = not _modifies(text)
+        self._current.has_lead_in = True
+
+    def _settle_words(self) -> None:
+        """Take the words that are held as the unit of the operand before them."""
+        if self._words is None:
+            return
+        unit = find_unit(self._words.text)
+        self._current.has_unit = True
+        if unit is not None:
+            self._current.tokens.append(self._words._replace(text=unit))
+        self._words = None
+
+    def _read_operator(self, index: int, token: Token) -> int:
+        following = self._member[index + 1] if index + 1 < len(self._member) else None
+        has_operand = self._ends_operand() or self._words is not None
+        if token.text == "of":
+            return self._read_of(has_operand, following)
+        if has_operand and following is not None and following.kind == WORDS and self._joins_unit(token, following):
+            self._current.has_unit = True
+            self._current.is_clean = self._current.is_clean and not (token.text == "/" and self._divides())
+            self._words = None
+            if _LINKS.search(following.text) is not None:
+                self._read_unit_words(following)
+            else:
+                self._words = following._replace(text="")
+            return 2
+        if not has_operand and not self._may_be_sign(index, token):
+            self._break(is_clean=False)
+            return 1
+        self._settle_words()
+        if token.text in ("±", "//"):
+            self._break(is_clean=False)
+            return 1
+        self._current.tokens.append(token)
+        return 1
+
+    def _joins_unit(self, token: Token, following: Token) -> bool:
+        """`$3/hour`, `3-pack`: what follows is a part of the unit."""
+        if token.text == "/":
+            return True
+        return token.text == "-" and self._words is None and following.start == token.end
+
+    def _divides(self) -> bool:
+        """Whether the last number is a divisor: `1 hour/60 miles/hour` is muddled."""
+        numbers = [place for place, token in enumerate(self._current.tokens) if token.kind == NUMBER]
+        return bool(numbers) and numbers[-1] > 0 and self._current.tokens[numbers[-1] - 1].text == "/"
+
+    def _may_be_sign(self, index: int, token: Token) -> bool:
+        if token.text not in "+-" or index + 1 >= len(self._member):
+            return False
+        if self._current.tokens:
+            # `*+1` is a slip of the pen, whatever was meant.
+            self._current.is_clean = self._current.is_clean and token.text == "-"
+            return True
+        is_close = self._member[index + 1].start == token.end
+        return is_close or index == 0
+
+    def _read_of(self, has_operand: bool, following: Token | None) -> int:
+        tokens = self._current.tokens
+        is_share = (
+            bool(tokens)
+            and self._words is None
+            and (
+                tokens[-1].kind == PERCENT or (len(tokens) > 2 and tokens[-2].text == "/") or _ends_in_fraction(tokens)
+            )
+        )
+        if is_share and (following is None or following.kind == WORDS):
+            # `= 20% of the price`: the words say what it is a share of.
+            self._break(is_clean=True)
+            return 1
+        if is_share:
+            tokens.append(Token(OPERATOR, "of", tokens[-1].end, tokens[-1].end))
+            return 1
+        if self._words is not None and following is not None and following.kind == WORDS:
+            # `1/4 cup of water`: all of it is the unit, unless a verb comes.
+            if _LINKS.search(following.text) is not None:
+                self._read_unit_words(following)
+            return 2
+        if has_operand:
+            # `8 packs of 5 bags` is a product that is left unsaid, `3 slices of bread` is not.
+            self._break(is_clean=following is None or following.kind == WORDS)
+        else:
+            self._current.touches_left = self._current.touches_left and not self._segments
+        return 1
+
+    def _read_postfix(self, token: Token) -> None:
+        is_beside = self._ends_operand() and (self._current.tokens[-1].end == token.start or token.kind == PERCENT)
+        if self._words is None and is_beside:
+            self._current.tokens.append(token)
+        else:
+            self._break(is_clean=token.text == "!")
+
+    def _read_operand(self, index: int, token: Token) -> None:
+        if self._words is not None:
+            self._break(is_clean=not (_modifies(self._words.text) or _joins_quantities(self._words.text)))
+            self._current.has_lead_in = True
+        tokens = self._current.tokens
+        if token.kind == NUMBER and tokens and tokens[-1].kind == NUMBER and not self._is_mixed(index):
+            self._break(is_clean=False)
+        elif token.kind == MONEY and self._ends_operand() and not self._leads_number(index):
+            return
+        self._current.tokens.append(token)
+
+    def _leads_number(self, index: int) -> bool:
+        following = self._member[index + 1] if index + 1 < len(self._member) else None
+        return following is not None and following.kind in (NUMBER, OPEN)
+
+    def _is_mixed(self, index: int) -> bool:
+        """`2 1/2`."""
+        tail = self._member[index + 1 : index + 3]
+        return (
+            len(tail) == 2
+            and tail[0].text == "/"
+            and tail[1].kind == NUMBER
+            and (self._current.tokens[-1].end < self._member[index].start)
+        )
+
+    def _break(self, is_clean: bool) -> None:
+        """End the current segment; `is_clean` says whether what stands between can't belong to either side."""
+        self._strip_operators()
+        current = self._current
+        current.touches_right = False
+        current.is_clean = current.is_clean and is_clean
+        self._settle_words()
+        if current.tokens:
+            self._segments.append(current)
+        self._current = Segment(is_clean=is_clean, touches_left=False)
+
+    def _strip_operators(self) -> None:
+        """A sign at the end has no operand: `= 9 - which is …`."""
+        tokens = self._current.tokens
+        while tokens and tokens[-1].kind in (OPERATOR, MONEY):
+            tokens.pop()
+            self._current.is_clean = False
+
+
+def _modifies(words: str) -> bool:
+    for word in reversed(words.rsplit(" ", 3)[-3:]):
+        if word not in _CONNECTIVES:
+            return word.lower() in _MODIFIERS
+    return False
+
+
+def _joins_quantities(words: str) -> bool:
+    """`1 hour 20 minutes`, `24 eggs in 1 tray`: the number before belongs to the one after."""
+    return words == "in" or words.endswith(" in") or (" " not in words and find_unit(words) is not None)
+
+
+def _ends_in_fraction(tokens: Sequence[Token]) -> bool:
+    return tokens[-1].kind == CLOSE and any(token.kind == COMMAND and "frac" in token.text for token in tokens)

@@ -1,0 +1,139 @@
+"""What a step says that can be checked: its chains of relations, its annotations and its numbers, with their places.
+
+A step without formulas is read line by line and `;` by `;`, and each piece is remembered: worked arithmetic repeats
+the same small equations, and reading one again costs a thirtieth.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from tracewright.pipeline.steps.lexer import NUMBER, Token, read_number, tokenize
+from tracewright.pipeline.steps.regions import find_regions
+from tracewright.pipeline.steps.statements import Chain, Side, read_chains
+from tracewright.pipeline.steps.values import Number
+
+MAX_STEP_CHARACTERS = 20_000
+"""Of a longer step nothing is checked."""
+MAX_PIECE_CHARACTERS = 2_000
+"""A longer line without a formula is not read."""
+_REMEMBERED_PIECES = 16_384
+_REMEMBERED_CHARACTERS = 200
+_MAX_CODE_DIGITS = 8
+"""Of a time or code with a leading zero, such as `0730`."""
+_ANNOTATION = re.compile(r"<<([^<>\n]{1,400})>>")
+_PIECE = re.compile(r"[^;\n]+")
+_ANNOTATED_NUMBER = re.compile(r"\s?[$€£]?\s?(-?[$€£]?(?:\d[\d,]*(?:\.\d+)?|\.\d+))")
+
+
+class NumberInText(NamedTuple):
+    """A number with its place."""
+
+    value: Number
+    start: int
+    end: int
+
+
+class Piece(NamedTuple):
+    """What stands in a part of a step that begins at `offset`; places within count from there."""
+
+    offset: int
+    chains: tuple[Chain, ...]
+    numbers: tuple[NumberInText, ...]
+
+
+class Annotation(NamedTuple):
+    """`<<a=b>>` and the side that is shown right behind it, if one is."""
+
+    start: int
+    end: int
+    chain: Chain | None
+    shown: Side | None
+
+
+class StepReading(NamedTuple):
+    """All that was read from a step."""
+
+    pieces: tuple[Piece, ...]
+    annotations: tuple[Annotation, ...]
+
+
+def read_step(text: str) -> StepReading | None:
+    """The step's claims; None where it is longer than the limit."""
+    if len(text) > MAX_STEP_CHARACTERS:
+        return None
+    annotations: tuple[Annotation, ...] = ()
+    if "<<" in text:
+        annotations = tuple(_read_annotations(text))
+        text = _ANNOTATION.sub(lambda match: " " * len(match.group()), text)
+    regions = find_regions(text)
+    if regions:
+        tokens = tokenize(text, regions)
+        return StepReading((_make_piece(0, tokens, "\n"),), annotations)
+    return StepReading(tuple(_read_pieces(text)), annotations)
+
+
+def _read_pieces(text: str) -> Iterator[Piece]:
+    for match in _PIECE.finditer(text):
+        start, end = match.span()
+        if end - start > MAX_PIECE_CHARACTERS:
+            continue
+        follows = ";" if start and text[start - 1] == ";" else "\n"
+        read = _recall_piece if end - start <= _REMEMBERED_CHARACTERS else _read_piece
+        chains, numbers = read(match.group(), follows)
+        if chains or numbers:
+            yield Piece(start, chains, numbers)
+
+
+def _read_piece(text: str, follows: str) -> tuple[tuple[Chain, ...], tuple[NumberInText, ...]]:
+    piece = _make_piece(0, tokenize(text), follows)
+    return piece.chains, piece.numbers
+
+
+_recall_piece = lru_cache(maxsize=_REMEMBERED_PIECES)(_read_piece)
+
+
+def _make_piece(offset: int, tokens: list[Token], follows: str) -> Piece:
+    return Piece(offset, tuple(read_chains(tokens, follows)), tuple(_read_numbers(tokens)))
+
+
+def _read_numbers(tokens: list[Token]) -> Iterator[NumberInText]:
+    previous: Token | None = None
+    for token in tokens:
+        if token.kind != NUMBER:
+            continue
+        read = read_number(token.text)
+        if read is not None:
+            yield NumberInText(read[0], token.start, token.end)
+        elif token.text.isdecimal() and len(token.text) <= _MAX_CODE_DIGITS:
+            yield NumberInText(int(token.text), token.start, token.end)
+        if previous is not None and previous.end + 1 == token.start and len(token.text) == 3 and token.text.isdecimal():
+            # `17 000`: read as two numbers above, because `5 100` may be two.
+            joined = read_number(previous.text + token.text)
+            if joined is not None:
+                yield NumberInText(joined[0], previous.start, token.end)
+        previous = token
+
+
+def _read_annotations(text: str) -> Iterator[Annotation]:
+    for match in _ANNOTATION.finditer(text):
+        chains, _ = _recall_piece(match[1], "\n")
+        chain = chains[0] if len(chains) == 1 else None
+        yield Annotation(match.start(), match.end(), chain, _read_shown(text, match.end()))
+
+
+def _read_shown(text: str, start: int) -> Side | None:
+    match = _ANNOTATED_NUMBER.match(text, start)
+    if match is None:
+        return None
+    end = text.find("\n", start)
+    line = text[start : min(len(text) if end < 0 else end, start + 60)]
+    shown, rest = line[: match.end() - start], line[match.end() - start :].split("<<", 1)[0]
+    # `20g` is a quantity here, never 20 times g.
+    rest = " " + rest if rest[:1].isalpha() else rest
+    chains, _ = _recall_piece("= " + shown + rest, "\n")
+    side = chains[0].sides[1] if chains else None
+    return side if side is not None and side.decimals is not None else None

@@ -1,0 +1,214 @@
+"""Tokens to chains of relations: which expressions a text claims to be equal, or one less than the other.
+
+In `She eats 2 eggs * 3 = 6 eggs a day` the words before the expression are left out, the words after a number are its
+unit. Precision goes first: a side that may have lost a part of itself (`twice 5 + 3`, `… than 3 * 4`, a sign without an
+operand) is read, but not clean, and a claim about it may hold and never fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tracewright.pipeline.steps import operands
+from tracewright.pipeline.steps.evaluation import find_names
+from tracewright.pipeline.steps.grammar import Literal, Operation, Tree, parse
+from tracewright.pipeline.steps.lexer import BREAK, CLOSE, MONEY, OPEN, OPERATOR, PERCENT, RELATION, STOP, Token
+from tracewright.pipeline.steps.operands import Segment
+
+MAX_CHAIN_SIDES = 60
+
+
+class Side(NamedTuple):
+    """One side of a claim."""
+
+    start: int
+    end: int
+    trees: tuple[Tree, ...]
+    """The readings of the expression; the first is the usual one."""
+    is_clean: bool
+    """Whether the expression is all that stands there."""
+    names: frozenset[str]
+    decimals: int | None
+    """Of a side that is one number: how many are shown, −1 for an integer. None for an expression."""
+    is_quantity: bool
+    """Whether it is one number, a mixed one or a proper fraction: named rather than computed."""
+    has_unit: bool
+    """Whether words, a percent sign or a currency stand beside one of its numbers."""
+    has_lead_in: bool
+    """Whether words stand right before it: `day 3 = …` is about a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """`a = b = c`, or `= b = c` continuing what stood before; a side that can't be read is None."""
+
+    sides: tuple[Side | None, ...]
+    relations: tuple[str, ...]
+    start: int
+    end: int
+    follows: str
+    """What stands before a chain that begins with its relation: `;` or a new line; empty for other chains."""
+
+
+def read_chains(tokens: Sequence[Token], follows: str) -> list[Chain]:
+    """The chains in the tokens, in order; `follows` is what stood before the first token."""
+    chains: list[Chain] = []
+    for statement, before in _split_statements(_open_brackets(tokens), follows):
+        chains.extend(_read_statement(statement, before))
+    return chains
+
+
+def read_expression(tokens: Sequence[Token]) -> Side | None:
+    """The one expression with an operator among the tokens of a question; None where there is none or are several."""
+    sides: list[Side] = []
+    for statement, _ in _split_statements(_open_brackets(tokens), "\n"):
+        members, _relations = _split_members(statement)
+        for member in members:
+            sides.extend(
+                side
+                for segment in operands.read_segments(member)
+                if (side := _make_side(segment)) is not None and side.decimals is None and not side.names
+            )
+    return sides[0] if len(sides) == 1 else None
+
+
+def _open_brackets(tokens: Sequence[Token]) -> list[Token]:
+    """Brackets around a whole claim become breaks, unmatched ones stops, braces around a relation one stop."""
+    result = list(tokens)
+    stack: list[int] = []
+    relations: list[bool] = []
+    for index, token in enumerate(tokens):
+        if token.kind == OPEN:
+            stack.append(index)
+            relations.append(False)
+        elif token.kind == RELATION and relations:
+            relations[-1] = True
+        elif token.kind == CLOSE:
+            if not stack:
+                result[index] = token._replace(kind=STOP)
+                continue
+            start, has_relation = stack.pop(), relations.pop()
+            if has_relation:
+                _open_pair(result, start, index)
+    for index in stack:
+        result[index] = tokens[index]._replace(kind=STOP)
+    return result
+
+
+def _open_pair(tokens: list[Token], start: int, end: int) -> None:
+    if tokens[start].text == "{":
+        for index in range(start, end + 1):
+            tokens[index] = tokens[index]._replace(kind=STOP)
+        return
+    tokens[start] = tokens[start]._replace(kind=BREAK)
+    tokens[end] = tokens[end]._replace(kind=BREAK)
+
+
+def _split_statements(tokens: Sequence[Token], follows: str) -> list[tuple[list[Token], str]]:
+    """Statements, with the break that stands before each."""
+    statements: list[tuple[list[Token], str]] = []
+    current: list[Token] = []
+    depth = 0
+    before = follows
+    for token in tokens:
+        if token.kind == BREAK and token.text == "." and current and current[-1].kind == OPERATOR:
+            # `.8 + . 84`: a point after a sign ends no sentence.
+            token = token._replace(kind=STOP)
+        if token.kind == BREAK and (depth == 0 or token.text == "\n"):
+            if current:
+                statements.append((current, before))
+                current, before = [], token.text
+            elif token.text != ",":
+                before = token.text
+            depth = 0
+            continue
+        depth += (token.kind == OPEN) - (token.kind == CLOSE)
+        current.append(token)
+    if current:
+        statements.append((current, before))
+    return statements
+
+
+def _split_members(statement: Sequence[Token]) -> tuple[list[list[Token]], list[Token]]:
+    members: list[list[Token]] = [[]]
+    relations: list[Token] = []
+    for token in statement:
+        if token.kind == RELATION and len(relations) < MAX_CHAIN_SIDES:
+            relations.append(token)
+            members.append([])
+        else:
+            members[-1].append(token)
+    return members, relations
+
+
+def _read_statement(statement: list[Token], before: str) -> list[Chain]:
+    if all(token.kind != RELATION for token in statement):
+        return []
+    members, relations = _split_members(statement)
+    follows = before if not members[0] else ""
+    chains: list[Chain] = []
+    sides: list[Side | None] = [_last_side(operands.read_segments(members[0]))]
+    names: list[str] = []
+    start = statement[0].start
+    for index, relation in enumerate(relations, start=1):
+        segments = operands.read_segments(members[index])
+        first = segments[0] if segments and segments[0].touches_left else None
+        names.append("~" if first is not None and first.is_approximate and relation.text == "=" else relation.text)
+        sides.append(None if first is None else _make_side(first))
+        is_whole = len(segments) == 1 and first is not None and first.touches_right
+        if index < len(relations) and not is_whole and segments:
+            chains.append(_make_chain(sides, names, start, relation, follows))
+            sides, names, follows = [_last_side(segments)], [], ""
+            start = segments[-1].tokens[0].start if segments[-1].tokens else relation.end
+    chains.append(_make_chain(sides, names, start, relations[-1], follows))
+    return chains
+
+
+def _make_chain(sides: list[Side | None], names: list[str], start: int, last: Token, follows: str) -> Chain:
+    known = [side for side in sides if side is not None]
+    first = known[0].start if known and sides[0] is not None else start
+    return Chain(tuple(sides), tuple(names), first, max([last.end, *(side.end for side in known)]), follows)
+
+
+def _last_side(segments: list[Segment]) -> Side | None:
+    return _make_side(segments[-1]) if segments and segments[-1].touches_right else None
+
+
+def _make_side(segment: Segment) -> Side | None:
+    trees = parse(segment.tokens)
+    if not trees:
+        return None
+    first, last = segment.tokens[0], segment.tokens[-1]
+    names = find_names(trees[0])
+    decimals = _shown_decimals(trees[0])
+    return Side(
+        start=first.start,
+        end=last.end,
+        trees=trees,
+        is_clean=segment.is_clean,
+        names=names,
+        decimals=decimals,
+        is_quantity=decimals is not None or _is_fraction(trees[0]),
+        has_unit=segment.has_unit or any(token.kind in (MONEY, PERCENT) for token in segment.tokens),
+        has_lead_in=segment.has_lead_in,
+    )
+
+
+def _is_fraction(tree: Tree) -> bool:
+    """`1/2`, `1 3/4` or either with a unit."""
+    while isinstance(tree, Operation) and tree.operator.startswith("unit:"):
+        tree = tree.arguments[0]
+    if not isinstance(tree, Operation) or tree.operator not in ("/", "+"):
+        return False
+    left, right = tree.arguments
+    if tree.operator == "+":
+        return isinstance(left, Literal) and _is_fraction(right)
+    return isinstance(left, Literal) and isinstance(right, Literal) and abs(left.value) < abs(right.value)
+
+
+def _shown_decimals(tree: Tree) -> int | None:
+    while isinstance(tree, Operation) and (tree.operator in ("negate", "percent") or tree.operator.startswith("unit:")):
+        tree = tree.arguments[0]
+    return tree.decimals if isinstance(tree, Literal) else None

@@ -1,0 +1,210 @@
+"""The check of one step against what is known before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tracewright.pipeline.steps.answers import find_answer
+from tracewright.pipeline.steps.claims import Claim, make_claim, summarize
+from tracewright.pipeline.steps.comparison import Comparison, compare
+from tracewright.pipeline.steps.evaluation import evaluate
+from tracewright.pipeline.steps.excuses import Place, excuse
+from tracewright.pipeline.steps.final import check_answer
+from tracewright.pipeline.steps.grammar import Name
+from tracewright.pipeline.steps.memory import QUESTION, Memory, Standing
+from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS, Annotation, StepReading, read_step
+from tracewright.pipeline.steps.statements import Chain, Side
+from tracewright.pipeline.steps.values import Number, UndefinedValueError
+from tracewright.schemas import CheckOutcome, StepCheck
+
+MAX_CLAIMS_PER_STEP = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out about one step."""
+
+    check: StepCheck
+    depends_on: tuple[int, ...]
+    claims: tuple[Claim, ...]
+
+
+def check_step(memory: Memory, index: int, text: str) -> Finding:
+    """Check the step with this index and remember what it says."""
+    reading = read_step(text)
+    if reading is None:
+        reason = f"the step has {len(text)} characters; steps of up to {MAX_STEP_CHARACTERS} are checked"
+        return Finding(StepCheck(outcome=CheckOutcome.UNCHECKED, reason=reason), (), ())
+    return _StepWalk(memory, index, text, reading).run()
+
+
+class _StepWalk:
+    def __init__(self, memory: Memory, index: int, text: str, reading: StepReading) -> None:
+        self._memory = memory
+        self._index = index
+        self._text = text
+        self._reading = reading
+        self._claims: list[Claim] = []
+        self._depends: set[int] = set()
+        self._results: list[Number] = []
+        self._result_ends: set[int] = set()
+        """Where the numbers end that the step arrives at: they are not among those it uses."""
+
+    def run(self) -> Finding:
+        for piece in self._reading.pieces:
+            for chain in piece.chains:
+                if len(self._claims) < MAX_CLAIMS_PER_STEP:
+                    self._check_chain(piece.offset, chain)
+        for annotation in self._reading.annotations:
+            self._check_annotation(annotation)
+        answer = find_answer(self._text)
+        if answer is not None:
+            claim = check_answer(self._memory, self._index, self._text, answer, self._results)
+            if claim is not None:
+                self._claims.append(claim)
+                self._result_ends.add(answer.end)
+                self._depend_on_value(evaluate(answer.side.trees[0], {}))
+        self._use_numbers()
+        return Finding(summarize(self._claims), tuple(sorted(self._depends)), tuple(self._claims))
+
+    def _check_chain(self, offset: int, chain: Chain) -> None:
+        memory = self._memory
+        names = memory.names
+        previous, previous_text = chain.sides[0], ""
+        if previous is not None:
+            previous_text = self._text[offset + previous.start : offset + previous.end]
+            self._depend_on_names(previous)
+        elif chain.follows:
+            previous, previous_text = self._find_continued(chain.follows)
+        last: Number | None = None
+        before = ""
+        for place, (relation, side) in enumerate(zip(chain.relations, chain.sides[1:], strict=True), start=2):
+            if side is None:
+                previous = None
+                continue
+            text = self._text[offset + side.start : offset + side.end]
+            self._depend_on_names(side)
+            if previous is not None:
+                start = offset + (previous.start if previous is chain.sides[0] else chain.start)
+                following = chain.sides[place] if place < len(chain.sides) else None
+                comparison = excuse(
+                    compare(previous, relation, side, names),
+                    Place(self._text, offset, previous, side, following, before),
+                    self._reading.annotations,
+                )
+                end = offset + side.end
+                self._claims.append(
+                    make_claim(self._text, min(start, end), end, (previous_text, relation, text), comparison)
+                )
+            if relation in ("=", "~"):
+                last = self._evaluate(side)
+                if last is not None and side.decimals is not None:
+                    self._result_ends.add(offset + side.end)
+            previous, previous_text, before = side, text, relation
+        self._conclude(offset, chain, last)
+
+    def _conclude(self, offset: int, chain: Chain, last: Number | None) -> None:
+        """Remember what the chain came to."""
+        memory, side, first = self._memory, chain.sides[-1], chain.sides[0]
+        standing = None
+        if side is not None:
+            standing = Standing(side, self._text[offset + side.start : offset + side.end], self._index)
+        if chain.follows == ";":
+            memory.worked = standing
+        else:
+            memory.tail = standing
+        if last is None:
+            return
+        if chain.follows != ";":
+            self._results.append(last)
+            memory.produce(last, self._index)
+        if first is not None and first.is_clean and isinstance(first.trees[0], Name):
+            memory.define(first.trees[0].text, last, self._index)
+
+    def _find_continued(self, follows: str) -> tuple[Side | None, str]:
+        """What a claim without a left side continues: `; = …` the question's chain, a new line what stood before it."""
+        memory = self._memory
+        standing = memory.worked if follows == ";" or memory.tail is None else memory.tail
+        if standing is None or (standing is memory.tail and standing.step < self._index - 1):
+            return None, ""
+        if standing.step != self._index:
+            self._depends.add(standing.step)
+        return standing.side, standing.text
+
+    def _check_annotation(self, annotation: Annotation) -> None:
+        chain = annotation.chain
+        if chain is None or chain.sides[-1] is None:
+            return
+        offset = annotation.start + 2
+        last: Number | None = None
+        for relation, left, right in zip(chain.relations, chain.sides, chain.sides[1:], strict=False):
+            if left is None or right is None:
+                continue
+            texts = self._cut(offset, left), relation, self._cut(offset, right)
+            comparison = compare(left, relation, right, self._memory.names, is_computed=True)
+            self._claims.append(make_claim(self._text, annotation.start, annotation.end, texts, comparison))
+            last = self._evaluate(right)
+        if last is not None:
+            self._results.append(last)
+            self._memory.produce(last, self._index)
+        self._check_shown(annotation, chain.sides[-1], offset)
+
+    def _check_shown(self, annotation: Annotation, result: Side, offset: int) -> None:
+        """The number right behind an annotation is its result."""
+        shown = annotation.shown
+        if shown is None:
+            return
+        shown_text = self._text[annotation.end : annotation.end + shown.end - 2]
+        comparison = compare_shown(result, shown)
+        comparison = excuse(comparison, Place(self._text, annotation.end - 2, result, shown, None, ""), ())
+        texts = self._cut(offset, result), "=", shown_text
+        self._claims.append(
+            make_claim(self._text, annotation.start, annotation.end + len(shown_text), texts, comparison)
+        )
+
+    def _cut(self, offset: int, side: Side) -> str:
+        return self._text[offset + side.start : offset + side.end]
+
+    def _evaluate(self, side: Side) -> Number | None:
+        try:
+            return evaluate(side.trees[0], self._memory.names)
+        except UndefinedValueError:
+            return None
+
+    def _depend_on_names(self, side: Side) -> None:
+        for name in side.names:
+            step = self._memory.name_steps.get(name)
+            if step is not None and step != self._index:
+                self._depends.add(step)
+
+    def _depend_on_value(self, value: Number) -> None:
+        step = self._memory.find_source(value)
+        if step is not None and step != self._index:
+            self._depends.add(step)
+
+    def _use_numbers(self) -> None:
+        for piece in self._reading.pieces:
+            for number in piece.numbers:
+                if piece.offset + number.end not in self._result_ends:
+                    self._depend_on_value(number.value)
+                self._memory.seen.add(number.value)
+
+
+def compare_shown(result: Side, shown: Side) -> Comparison:
+    """Compare an annotation's result with the number behind it: two numbers, so any difference counts."""
+    comparison = compare(result, "=", shown, {})
+    if comparison.outcome is not CheckOutcome.UNCHECKED or comparison.left is None or comparison.right is None:
+        return comparison
+    if not shown.is_clean or _is_scaled(comparison.left, comparison.right):
+        return comparison
+    return Comparison(CheckOutcome.FAILS, comparison.left, comparison.right)
+
+
+_SCALES = (100, 1000, 10**6, 60, 12)
+
+
+def _is_scaled(left: Number, right: Number) -> bool:
+    return any(left * scale == right or right * scale == left for scale in _SCALES)
+
+
+__all__ = ["QUESTION", "Finding", "Memory", "check_step"]

@@ -1,0 +1,64 @@
+"""Steps cover the text, and every token belongs to the step of its first character."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracewright.pipeline.steps import segment, token_spans
+from tracewright.schemas import Span
+from tracewright.schemas.errors import InputError
+
+TEXTS = st.one_of(
+    st.text(),
+    st.lists(
+        st.sampled_from(["a = 1", "\n", "\n\n", " ", "$x$", "\\[", "\\]", "```", "$$", "1. ", "- ", ". B", "é"])
+    ).map("".join),
+)
+
+
+@given(TEXTS)
+def test_spans_cover_the_text(text: str) -> None:
+    spans = segment(text)
+    assert "".join(text[span.start : span.end] for span in spans) == text
+    assert all(span.start < span.end for span in spans)
+    assert [span.end for span in spans[:-1]] == [span.start for span in spans[1:]]
+
+
+def test_empty_text_has_no_steps() -> None:
+    assert segment("") == []
+
+
+def test_reasoning_is_not_mixed_with_the_answer() -> None:
+    text = "<think>a b</think>c"
+    assert 18 in [span.start for span in segment(text, reasoning=Span(start=0, end=18))]
+
+
+@given(TEXTS, st.data())
+def test_token_spans_cover_the_tokens(text: str, data: st.DataObject) -> None:
+    ends = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=30)))
+    spans = segment(text)
+    tokens = token_spans(spans, ends)
+    assert len(tokens) == len(spans)
+    starts = [0, *ends[:-1]]
+    for span, part in zip(spans, tokens, strict=True):
+        for index in range(part.start, part.end):
+            assert span.start <= min(starts[index], len(text) - 1) < span.end
+
+
+def test_character_spread_over_tokens_stays_in_its_step() -> None:
+    spans = [Span(start=0, end=2), Span(start=2, end=4)]
+    assert token_spans(spans, [1, 2, 2, 2, 3, 4]) == [Span(start=0, end=2), Span(start=2, end=6)]
+
+
+def test_token_over_a_boundary_belongs_to_the_earlier_step() -> None:
+    assert token_spans([Span(start=0, end=2), Span(start=2, end=5)], [3, 5]) == [
+        Span(start=0, end=1),
+        Span(start=1, end=2),
+    ]
+
+
+def test_decreasing_token_ends_are_refused() -> None:
+    with pytest.raises(InputError, match="decreases"):
+        token_spans([Span(start=0, end=2)], [2, 1, 2])
