@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ ASIDE_PREFIX = "_aside-"
 """Delta and every Parquet reader ignore files that begin with an underscore."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_ERROR_NUMBER = re.compile(r"\(os error (\d+)\)")
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -29,16 +31,25 @@ def explain_disk_errors(path: Path, doing: str) -> Generator[None]:
         raise StoreError(explain(error, path, doing)) from error
 
 
-def explain(error: OSError, path: Path, doing: str) -> str:
+def explain(error: Exception, path: Path, doing: str) -> str:
     """The sentence for a person: what failed, why, and what to do."""
-    reason = error.strerror or str(error)
-    if error.errno in _FULL:
+    number = _error_number(error)
+    reason = os.strerror(number) if number else " ".join(str(error).split())
+    if number in _FULL:
         advice = "everything stored before is intact; make space and run the same command again"
-    elif error.errno in _REFUSED:
+    elif number in _REFUSED:
         advice = "choose a folder that can be written, or change its permissions"
     else:
         advice = "everything stored before is intact; see to the disk and run the same command again"
     return f"{doing} {path} failed: {reason}: {advice}"
+
+
+def _error_number(error: Exception) -> int | None:
+    """The system's number for an error: delta-rs has it in its text alone."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    named = _ERROR_NUMBER.search(str(error))
+    return int(named[1]) if named else None
 
 
 def write_durably(path: Path, data: bytes | memoryview) -> None:

@@ -27,7 +27,6 @@ LOG_FOLDER = "_delta_log"
 _KEEP = "interval 36500 days"
 """Old versions stay readable until something removes them on purpose: releases point at them."""
 _CONFIGURATION = {"delta.logRetentionDuration": _KEEP, "delta.deletedFileRetentionDuration": _KEEP}
-_FULL_DISK_TEXT = "No space left on device"
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,9 @@ class ModelTable(Generic[ModelT]):
 
     def list_files(self, table: DeltaTable) -> tuple[StoredFile, ...]:
         """The shards of a loaded version, by name: the same order every time."""
-        actions = pa.table(table.get_add_actions(flatten=True)).select(["path", "num_records", "size_bytes"])
+        # Not `pa.table`, which would import pandas to see whether it is given a frame: a quarter of a second.
+        actions = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
+        actions = actions.select(["path", "num_records", "size_bytes"])
         rows = sorted(zip(*(column.to_pylist() for column in actions.columns), strict=True))
         return tuple(StoredFile(self.path / name, rows, size) for name, rows, size in rows)
 
@@ -157,19 +158,8 @@ def explain_delta_errors(path: Path, doing: str) -> Generator[None]:
         yield
     except StoreError:
         raise
-    except DeltaError as error:
-        raise StoreError(_explain_delta(error, path, doing)) from error
-    except OSError as error:
+    except (DeltaError, OSError) as error:
         raise StoreError(explain(error, path, doing)) from error
-
-
-def _explain_delta(error: DeltaError, path: Path, doing: str) -> str:
-    if _FULL_DISK_TEXT in str(error):
-        return (
-            f"{doing} {path} failed: {_FULL_DISK_TEXT}: everything stored before is intact; make space and run the "
-            "same command again"
-        )
-    return f"{doing} {path} failed: {error}: run the same command again; if that fails too, `store info` says more"
 
 
 def _to_commit(entry: dict[str, Any]) -> Commit:

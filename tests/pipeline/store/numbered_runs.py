@@ -99,14 +99,22 @@ def arm(failpoint: str, hit: int) -> None:
     failpoints._armed, failpoints._count = failpoint, str(hit)
 
 
-def start(task: dict[str, Any]) -> int:
-    """Run in a child; how it ended: −9 where it was killed."""
+def start(task: dict[str, Any]) -> dict[str, Any]:
+    """Run in a child: its exit status, −9 where it was killed, and the message of its StoreError if it raised one."""
+    reading, writing = os.pipe()
     child = os.fork()
-    if child:
-        if "kill_after_seconds" in task:
-            time.sleep(task["kill_after_seconds"])
-            os.kill(child, signal.SIGKILL)
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if child == 0:
+        run_in_child(task, writing)
+    os.close(writing)
+    if "kill_after_seconds" in task:
+        time.sleep(task["kill_after_seconds"])
+        os.kill(child, signal.SIGKILL)
+    with os.fdopen(reading) as message:
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return {"status": status, "error": message.read()}
+
+
+def run_in_child(task: dict[str, Any], message: int) -> None:
     status = 1
     try:
         arm(task.get("failpoint", ""), task.get("hit", 1))
@@ -115,17 +123,17 @@ def start(task: dict[str, Any]) -> int:
         run(task["store"], task.get("first", 0), task["count"], task.get("writer", "main"))
         status = 0
     except StoreError as error:
-        print(error, file=sys.stderr, flush=True)
+        os.write(message, str(error).encode())
         status = STORE_ERROR_STATUS
     finally:
         os._exit(status)
 
 
 def main() -> None:
-    pa.set_cpu_count(1)
+    pa.array([])  # imports pandas, once for all children
     journal.SYNC_SECONDS = 0.01  # so that runs of half a second see it happen
     for line in sys.stdin:
-        print(start(json.loads(line)), flush=True)
+        print(json.dumps(start(json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

@@ -121,7 +121,7 @@ def test_eight_processes_at_once_lose_nothing(store: Store) -> None:
         assert writer.stdin is not None
         writer.stdin.write(json.dumps(task) + "\n")
         writer.stdin.flush()
-    assert [writer.communicate(timeout=300)[0] for writer in writers] == ["0\n"] * 8
+    assert [writer.communicate(timeout=300)[0] for writer in writers] == ['{"status": 0, "error": ""}\n'] * 8
     ids = [trace.trace_id for trace in store.iter_traces()]
     assert sorted(ids) == sorted(f"row {n}" for n in range(7 * 50 + 200) if n % 10 < 8)
     assert len(list(store.attempts())) == len(list(store.rejections())) == 55
