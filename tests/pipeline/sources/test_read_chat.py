@@ -54,6 +54,11 @@ def test_thinking_that_began_in_the_prompt_begins_the_text(tmp_path: Path) -> No
     assert trace.finish_reason is FinishReason.STOP
 
 
+def test_a_mark_that_opens_after_the_thinking_has_ended_does_not_begin_it(tmp_path: Path) -> None:
+    (trace,) = read(tmp_path, "prompt-completion", {"prompt": "q", "completion": "so</think> write <think> first"})
+    assert trace.reasoning == Span(start=0, end=len("so</think>"))
+
+
 def test_a_list_of_text_parts_is_one_text_and_a_picture_is_refused(tmp_path: Path) -> None:
     parts = {"role": "user", "content": [{"type": "text", "text": "What is "}, {"type": "text", "text": "1+1?"}]}
     picture = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}

@@ -230,6 +230,11 @@ def test_gsm8k_gives_the_number_after_the_mark_as_gold(read) -> None:
     ]
 
 
+def test_of_several_marks_the_last_one_counts(read) -> None:
+    (problem,) = read('{"question": "q", "answer": "#### 1 would be wrong\\n#### 2\\n"}', format="gsm8k")
+    assert problem.answer == "2"
+
+
 def test_written_problems_read_back_as_they_were(tmp_path: Path) -> None:
     problems = [
         Problem(id="a", question="Was ist √2?\n", answer="a\u2028b", source="s", revision="r", license="MIT", level=2),
