@@ -45,14 +45,18 @@ def _template() -> Template:
 
 
 def _describe_columns() -> list[tuple[str, str]]:
-    described = {name: field.description for name, field in ReleaseRow.model_fields.items()}
-    return [(name, " ".join((text or _PLAIN_COLUMNS.get(name, "")).split())) for name, text in described.items()]
+    described = {name: field.description or "" for name, field in ReleaseRow.model_fields.items()}
+    return [(name, _COLUMNS.get(name) or " ".join(text.split())) for name, text in described.items()]
 
 
-_PLAIN_COLUMNS = {
+_COLUMNS: dict[str, str] = {
     "trace_id": "A hash of problem, teacher and sample: the same trace has the same id everywhere.",
     "problem_id": "The problem's id in its source.",
     "steps": "The completion cut into steps: text, span, confidence, check (`holds`, `fails`, `unchecked`) and label.",
+    "messages": "The question as the user's turn, the completion as the assistant's.",
+    "answer": "The answer as extracted from the completion.",
+    "reasoning": "The span of the completion that is thinking; empty where the teacher does not mark it.",
+    "method": "Which part of the verifier decided the outcome.",
     "gold": "The right answer, as the source gives it.",
     "outcome": "`correct`, `incorrect`, `unverifiable` or `error`: what comparing answer and gold gave.",
     "confidence": "The calibrated probability that the trace is right.",
@@ -63,6 +67,7 @@ _PLAIN_COLUMNS = {
     "level": "How hard the problem is by construction.",
     "license": "The problem's licence.",
     "model": "The teacher's model.",
+    "fingerprint": "A hash of the teacher's model, revision, precision, tokenizer, template and sampling.",
     "sample": "Which of the teacher's samples for the problem this is, from 0.",
 }
 

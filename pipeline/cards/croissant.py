@@ -1,8 +1,12 @@
-"""`croissant.json`: the release for programs, in MLCommons Croissant 1.0 (https://docs.mlcommons.org/croissant/docs/croissant-spec.html)."""
+"""`croissant.json`: the release for programs, in MLCommons Croissant 1.0.
+
+https://docs.mlcommons.org/croissant/docs/croissant-spec.html
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +24,7 @@ _CONTEXT: dict[str, Any] = {
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
@@ -34,11 +39,13 @@ _CONTEXT: dict[str, Any] = {
     "md5": "cr:md5",
     "parentField": "cr:parentField",
     "path": "cr:path",
+    "rai": "http://mlcommons.org/croissant/RAI/",
     "recordSet": "cr:recordSet",
     "references": "cr:references",
     "regex": "cr:regex",
     "repeated": "cr:repeated",
     "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
     "separator": "cr:separator",
     "source": "cr:source",
@@ -51,8 +58,7 @@ _PARQUET = "application/x-parquet"
 def render_croissant(manifest: ReleaseManifest) -> str:
     """The description as JSON-LD: every data file with its size and hash, and the columns of each split.
 
-    Columns are listed as they are stored; of the nested ones (`messages`, `steps`, `reasoning`) only that they are
-    there: Croissant's readers give them as they come out of Parquet.
+    The parts of nested columns are sub-fields by their path, such as `span.start` of `steps`.
     """
     return json.dumps(_build(manifest), ensure_ascii=False, indent=2) + "\n"
 
@@ -64,6 +70,7 @@ def _build(manifest: ReleaseManifest) -> dict[str, Any]:
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": manifest.name,
+        "citeAs": f"{manifest.name} {manifest.version}, made with tracewright {manifest.tracewright_version}",
         "version": _three_numbers(manifest.version),
         "description": f"{manifest.rows} reasoning traces with checked steps for {manifest.problems} problems.",
         "datePublished": manifest.created_at.isoformat(),
@@ -111,13 +118,32 @@ def _record_set(split: str) -> dict[str, Any]:
 
 
 def _field(split: str, field: pa.Field) -> dict[str, Any]:
-    return {
-        "@type": "cr:Field",
-        "@id": f"{split}/{field.name}",
-        "name": field.name,
-        "dataType": _data_type(field.type),
-        "source": {"fileSet": {"@id": f"{split}-files"}, "extract": {"column": field.name}},
-    }
+    column = {"fileSet": {"@id": f"{split}-files"}, "extract": {"column": field.name}}
+    described: dict[str, Any] = {"@type": "cr:Field", "@id": f"{split}/{field.name}", "name": field.name}
+    kind = field.type.value_type if pa.types.is_list(field.type) else field.type
+    if not pa.types.is_struct(kind):
+        return {**described, "dataType": _data_type(kind), "source": column}
+    parts = [
+        {
+            "@type": "cr:Field",
+            "@id": f"{split}/{field.name}/{path}",
+            "name": path,
+            "dataType": _data_type(leaf),
+            "source": {**column, "transform": {"jsonPath": path}},
+        }
+        for path, leaf in _leaves(kind)
+    ]
+    return {**described, "repeated": pa.types.is_list(field.type), "subField": parts}
+
+
+def _leaves(kind: pa.StructType, prefix: str = "") -> Iterator[tuple[str, pa.DataType]]:
+    """The struct's scalar parts, those of structs inside it with their path."""
+    for part in kind:
+        path = f"{prefix}{part.name}"
+        if pa.types.is_struct(part.type):
+            yield from _leaves(part.type, f"{path}.")
+        else:
+            yield path, part.type
 
 
 def _data_type(kind: pa.DataType) -> str:

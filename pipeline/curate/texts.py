@@ -22,8 +22,9 @@ def add_text_columns(frame: pl.DataFrame, tables: Iterable[pa.Table], names: Ite
     names = sorted(set(names) - set(frame.columns))
     if not names:
         return frame
-    parts = [_make_columns(table, names) for table in tables]
-    return frame.join(pl.concat(parts), on="trace_id", how="left", maintain_order="left") if parts else frame
+    none = pl.DataFrame(schema={"trace_id": pl.String, **dict.fromkeys(names, pl.Binary)})
+    made = pl.concat([none, *(_make_columns(table, names, none.schema) for table in tables)])
+    return frame.join(made, on="trace_id", how="left", maintain_order="left")
 
 
 def hash_text(text: str) -> bytes:
@@ -43,9 +44,9 @@ _MAKERS: dict[str, tuple[str, Callable[[Any], bytes]]] = {
 }
 
 
-def _make_columns(table: pa.Table, names: list[str]) -> pl.DataFrame:
+def _make_columns(table: pa.Table, names: list[str], schema: pl.Schema) -> pl.DataFrame:
     columns: dict[str, list[Any]] = {"trace_id": table["trace_id"].to_pylist()}
     for name in names:
         source, make = _MAKERS[name]
         columns[name] = [make(value) for value in table[source].to_pylist()]
-    return pl.DataFrame(columns)
+    return pl.DataFrame(columns, schema=schema)

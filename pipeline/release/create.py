@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ from tracewright.schemas.release import ReleaseFile, ReleaseManifest, ReleaseRow
 
 _SPLIT = "split"
 _SPILL = "spill"
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ def create_release(
     """
     out = Path(out)
     check_names(name, version)
+    _check_languages(languages)
     _check_out(out)
     selection = select_traces(store, where=where, slice_name=slice, at=at)
     with claim_version(store.path, name, version) as claim, _make_aside(out) as folder:
@@ -118,6 +121,11 @@ def create_release(
         claim.record(out, manifest, published=True)
         reach(PublishPoint.PUBLISHED)
     return manifest
+
+
+def _check_languages(languages: tuple[str, ...]) -> None:
+    if not languages or not all(_LANGUAGE.fullmatch(language) for language in languages):
+        raise InputError(f"languages {languages!r}: give ISO 639 codes of two or three letters, such as en")
 
 
 def _check_out(out: Path) -> None:

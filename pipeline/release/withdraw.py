@@ -22,6 +22,27 @@ class ReleaseFacts:
     manifest: ReleaseManifest
     yanked: Tombstone | None
 
+    def lines(self) -> list[tuple[str, str]]:
+        """Label and value of what a person wants to know first."""
+        manifest = self.manifest
+        shares = [f"{split} {rows:,}" for split, rows in manifest.splits.items()]
+        return [
+            ("release", f"{manifest.name}@{manifest.version}"),
+            ("withdrawn", f"{self.yanked.yanked_at:%Y-%m-%d}: {self.yanked.reason}" if self.yanked else "no"),
+            ("created at", manifest.created_at.isoformat()),
+            ("rows", f"{manifest.rows:,} ({', '.join(shares)}), {manifest.problems:,} problems"),
+            ("outcomes", _join(manifest.outcomes)),
+            ("steps", _join(manifest.checks)),
+            ("teachers", ", ".join(f"{share.teacher.model} {share.traces:,}" for share in manifest.teachers)),
+            ("sources", _join(manifest.sources)),
+            ("licences", _join(manifest.licenses)),
+            (
+                "made from",
+                f"version {manifest.store_version}, {manifest.slice or 'no slice'}, {manifest.where or 'all'}",
+            ),
+            ("digest", manifest.digest),
+        ]
+
 
 def yank_release(directory: Path, reason: str) -> Tombstone:
     """Withdraw a release: readers refuse it from now on and give the reason. Its files stay as they are.
@@ -59,3 +80,7 @@ def show_release(directory: Path) -> ReleaseFacts:
     """
     directory = Path(directory)
     return ReleaseFacts(read_manifest(directory), read_tombstone(directory))
+
+
+def _join(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
