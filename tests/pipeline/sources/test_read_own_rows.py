@@ -125,7 +125,7 @@ def test_the_callers_source_replaces_the_problems_own(tmp_path: Path) -> None:
         ({"teacher": {"model": "m"}}, "`teacher`: `revision`: Field required"),
         ({"teacher": 3}, "`teacher` is the number 3, expected text"),
         ({"problem": {"question": "q"}}, "`source`: Field required"),
-        ({"problem": {"question": 1.5, "source": "s"}}, "`question`: expected a valid string"),
+        ({"problem": {"id": "p", "question": 1.5, "source": "s"}}, "`question`: expected a valid string"),
         ({"sample": True}, "`sample` is true, expected a whole number"),
         ({"problem": "q"}, "`problem` is the text 'q', expected an object"),
         ({"answer_kind": "maths"}, "`answer_kind`: expected 'math', 'choice', 'text' or 'code'"),
