@@ -52,6 +52,10 @@ _DTYPES: dict[ColumnKind, pl.DataType] = {
 }
 
 
+def _values(kind: type[StrEnum]) -> tuple[str, ...]:
+    return tuple(member.value for member in kind)
+
+
 def _text(name: str, source: str, meaning: str) -> Column:
     return Column(name, ColumnKind.TEXT, meaning, source)
 
@@ -76,12 +80,12 @@ TRACE_COLUMNS: tuple[Column, ...] = (
     _category("domain", "problem.domain", "the problem's field"),
     _integer("level", "problem.level", "how hard the problem is by construction"),
     _category("license", "problem.license", "the problem's licence, as an SPDX identifier"),
-    _category("answer_kind", "problem.answer_kind", "how answers are compared", tuple(AnswerKind)),
+    _category("answer_kind", "problem.answer_kind", "how answers are compared", _values(AnswerKind)),
     _category("model", "teacher.model", "the teacher's model"),
     _category("fingerprint", "teacher.fingerprint", "the teacher's fingerprint"),
     _number("temperature", "teacher.sampling.temperature", "the sampling temperature"),
     _integer("sample", "sample", "which of the problem's samples this is, from 0"),
-    _category("outcome", "verdict.outcome", "what was found out about the answer", tuple(Outcome)),
+    _category("outcome", "verdict.outcome", "what was found out about the answer", _values(Outcome)),
     _category("method", "verdict.method", "which part of the verifier decided"),
     _number("confidence", "confidence", "the calibrated probability that the trace is right"),
     _number("min_step_confidence", "min_step_confidence", "the lowest confidence of any of its steps"),
@@ -90,7 +94,7 @@ TRACE_COLUMNS: tuple[Column, ...] = (
     _integer("first_failed_step", "first_failed_step", "the first of these, from 0"),
     _integer("tokens", "token_count", "how many tokens the teacher wrote"),
     _integer("chars", "chars", "how many characters (code points) the text has"),
-    _category("finish_reason", "finish_reason", "why the engine stopped", tuple(FinishReason)),
+    _category("finish_reason", "finish_reason", "why the engine stopped", _values(FinishReason)),
     _category("engine", "engine", "what produced the text, with its version"),
     _number("seconds", "seconds", "from the request's submission to its last token"),
     _category("verifier_version", "verifier_version", "the version of the verifier that gave the outcome"),

@@ -88,11 +88,16 @@ def read_number(literal: str) -> int | float:
         InputError: it does not fit into 64 bits.
     """
     number = float(literal) if set(literal) & set(".eE") else int(literal)
-    if isinstance(number, int) and not -_INT64_END <= number < _INT64_END:
+    if isinstance(number, int) and not is_int64(number):
         raise InputError(f"{literal} is too large: whole numbers have at most 64 bits")
     if isinstance(number, float) and math.isinf(number):
         raise InputError(f"{literal} is too large: numbers go up to about 1.8e308")
     return number
+
+
+def is_int64(number: int) -> bool:
+    """Whether an integer column can hold the number."""
+    return -_INT64_END <= number < _INT64_END
 
 
 def read_time(value: str) -> datetime:

@@ -14,7 +14,15 @@ from typing import Any
 import polars as pl
 
 from tracewright.pipeline.filter.columns import Column, ColumnKind
-from tracewright.pipeline.filter.literals import Value, check_order, check_value, find_column, print_value, read_time
+from tracewright.pipeline.filter.literals import (
+    Value,
+    check_order,
+    check_value,
+    find_column,
+    is_int64,
+    print_value,
+    read_time,
+)
 from tracewright.schemas.errors import InputError
 
 MAX_VALUES = 1_000
@@ -233,6 +241,8 @@ def _literals(column: Column, values: tuple[Value, ...]) -> pl.Series:
     if column.kind is ColumnKind.TIME:
         return pl.Series([read_time(str(value)) for value in values], dtype=column.dtype)
     if column.kind is ColumnKind.INTEGER:
-        # A number with decimals equals no integer.
-        return pl.Series([int(value) for value in values if value == int(value)], dtype=column.dtype)
-    return pl.Series(list(values), dtype=pl.Float64() if column.kind is ColumnKind.NUMBER else None)
+        # A number with decimals, or beyond 64 bits, equals no integer of the frame.
+        whole = (int(value) for value in values if value == int(value))
+        return pl.Series([value for value in whole if is_int64(value)], dtype=column.dtype)
+    # Categories are compared with texts, known ones or not.
+    return pl.Series(list(values), dtype=pl.String() if column.kind is ColumnKind.TEXT else column.dtype)
