@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _TOKEN = re.compile(
-    r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\boxed\s+(?P<word>\\?[A-Za-z]+|[-+]?\d+(?:\.\d+)?)|(?P<escape>\\.)|(?P<brace>[{}])",
+    r"(?P<box>\\+(?:boxed|fbox)\s*\{)|\\boxed\s+(?P<word>\\?[A-Za-z]+|[-+]?\d+(?:\.\d+)?)|(?P<escape>\\.)|(?P<brace>[{}])",
     re.DOTALL,
 )
 _BLANK = " \n\t~$"

@@ -9,7 +9,7 @@ _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]"
 _THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,?\\[!,]|,\\!)\s*(?=\d{3}(?!\d))")
 _DELIMITER = re.compile(r"\\[()\[\]]|\$\$")
 _SPACING = re.compile(
-    r"\\[,;:!> ]|\\(?:quad|qquad|displaystyle|textstyle|limits|nolimits|hfill|hspace\*?\{[^{}]*\})"
+    r"(?<!\\)\\[,;:!> ]|\\(?:displaystyle|textstyle|limits|nolimits|hfill|hspace\*?\{[^{}]*\})"
     r"|[~\u00a0\u2009\u202f]"
 )
 _MARKDOWN = re.compile(r"\*\*|__(?=\w)|(?<=\w)__|`")

@@ -14,8 +14,8 @@ from enum import StrEnum
 
 from tracewright.pipeline.verify.boxes import find_boxes, last_group
 from tracewright.pipeline.verify.limits import MAX_ANSWER_CHARS, MAX_PROSE_CHARS
-from tracewright.pipeline.verify.phrases import answer_in_phrase, first_sentence, last_mathematics
-from tracewright.pipeline.verify.spans import formulas_in
+from tracewright.pipeline.verify.phrases import answer_in_phrase, first_sentence, last_mathematics, starts_as_answer
+from tracewright.pipeline.verify.spans import formulas_in, runs_in
 
 _FINAL_WORDS = r"final\s+answers?|最终答案|réponse\s+finale|respuesta\s+final|endgültige\s+antwort"
 _WORDS = r"answers?|答案|答え|réponse|respuesta|antwort|risposta|resposta|ответ"
@@ -27,16 +27,11 @@ _ANSWER_LABEL = re.compile(r"^[ \t*_>#-]*(?:A|Ans|Answer|Result|Solution)[ \t*_]
 _HASHES = re.compile(r"####[ \t]*(?P<answer>[^\n]*)")
 _ANSWER_TAG = re.compile(r"</?answer>", re.IGNORECASE)
 _PERCENT_AFTER = re.compile(r"\s*(?:\$|\\\))?\s*(?:\\?%|percent\b|per\s?cent\b)", re.IGNORECASE)
-_PROSE_WORD = re.compile(r"(?<![\\\w])[a-z]{2,}(?![\w(])|[\u3040-\u30ff\u4e00-\u9fff]{2,}")
-_NO_PROSE = frozenset(
-    re.findall(
-        r"\w+",
-        "and or in if for all any is mod sin cos tan log ln pi sqrt frac cup union of to by per percent percents pct "
-        "dollars dollar cents hours hour minutes minute days meters feet inches units degrees square cubic",
-    )
-)
+_PROSE_WORD = re.compile(r"(?<![\\\w])[^\W\d_]{2,}(?![\w(])")
 _TEXT_COMMAND = re.compile(r"\\(?:text|mbox|textbf|mathrm|operatorname)\s*\{[^{}]*\}")
-_MAX_WHOLE_WORDS = 3
+_NEXT_SENTENCE = re.compile(r"[.!?]\s+\S|[。！？]")
+_MAX_WORDS = 8
+"""An answer that stands alone has at most so many words beside its mathematics."""
 
 
 class AnswerSource(StrEnum):
@@ -61,14 +56,18 @@ class Extraction:
     start: int
 
 
-def extract_marked(text: str) -> Extraction | None:
-    """The answer that the last strong mark names, else the last weak one; None where there is no mark."""
-    strong = [*_boxed(text), *_hashes(text), *_tags(text), *_prose(text, _FINAL_ANSWER, AnswerSource.FINAL_ANSWER)]
+def extract_marked(text: str, *, raw: bool = False) -> Extraction | None:
+    """The answer that the last strong mark names, else the last weak one; None where there is no mark.
+
+    With `raw`, what follows a mark in words is the whole sentence and not the mathematics in it.
+    """
+    final = _prose(text, _FINAL_ANSWER, AnswerSource.FINAL_ANSWER, raw=raw)
+    strong = [*_boxed(text), *_hashes(text), *_tags(text), *final]
     if strong:
         return max(strong, key=lambda found: found.start)
     weak = [
-        *_prose(text, _ANSWER_IS, AnswerSource.ANSWER_IS),
-        *_prose(text, _ANSWER_LABEL, AnswerSource.ANSWER_LABEL),
+        *_prose(text, _ANSWER_IS, AnswerSource.ANSWER_IS, raw=raw),
+        *_prose(text, _ANSWER_LABEL, AnswerSource.ANSWER_LABEL, raw=raw),
     ]
     return max(weak, key=lambda found: found.start, default=None)
 
@@ -81,7 +80,7 @@ def extract_mathematics(text: str) -> Extraction | None:
     whole = text.strip()
     if not whole:
         return None
-    if not _is_prose(whole):
+    if _is_answer_itself(whole):
         return Extraction(whole, AnswerSource.WHOLE, 0)
     tail = text[-MAX_PROSE_CHARS:]
     found = last_mathematics(tail)
@@ -118,23 +117,25 @@ def _tags(text: str) -> Iterator[Extraction]:
             opened = None
 
 
-def _prose(text: str, mark: re.Pattern[str], source: AnswerSource) -> Iterator[Extraction]:
+def _prose(text: str, mark: re.Pattern[str], source: AnswerSource, *, raw: bool) -> Iterator[Extraction]:
     """The answer after the last mark that something follows."""
     offset = max(0, len(text) - MAX_PROSE_CHARS)
     for found in reversed(list(mark.finditer(text, offset))):
         sentence = first_sentence(text[found.end() : found.end() + MAX_PROSE_CHARS])
         if sentence and sentence != "$":
-            yield Extraction(answer_in_phrase(sentence), source, found.start())
+            yield Extraction(sentence if raw else answer_in_phrase(sentence), source, found.start())
             return
 
 
-def _is_prose(text: str) -> bool:
+def _is_answer_itself(text: str) -> bool:
+    """Whether a text without marks is nothing but an answer, perhaps with its unit and a few words."""
     if len(text) > MAX_ANSWER_CHARS:
-        return True
-    bare = _TEXT_COMMAND.sub(" ", text)
-    for start, end in reversed(formulas_in(bare)):
+        return False
+    formulas = formulas_in(text)
+    if not starts_as_answer(text):
+        return not formulas and not runs_in(text, formulas)
+    bare = text
+    for start, end in reversed(formulas):
         bare = f"{bare[:start]} {bare[end:]}"
-    words = [word for word in _PROSE_WORD.findall(bare) if word not in _NO_PROSE]
-    if words and "\u3040" <= words[0][0] <= "\u9fff":
-        return True
-    return len(words) > _MAX_WHOLE_WORDS or (bool(words) and re.search(r"[.!?]\s+\S", bare) is not None)
+    words = _PROSE_WORD.findall(_TEXT_COMMAND.sub(" ", bare))
+    return len(words) <= _MAX_WORDS and not (words and _NEXT_SENTENCE.search(bare))

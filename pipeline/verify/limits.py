@@ -4,7 +4,7 @@ MAX_COMPLETION_CHARS = 1_000_000
 """A longer completion is refused unread: the longest reasoning traces have some 300,000 characters."""
 MAX_ANSWER_CHARS = 4_000
 """The longest answer that is read; the longest gold answer of the public mathematics sets has some 900."""
-MAX_NESTING = 60
+MAX_NESTING = 40
 """Open brackets, fractions and roots inside one another."""
 MAX_TOKENS = 2_000
 """Lexical tokens in one answer."""
@@ -14,3 +14,13 @@ MAX_LIST_ITEMS = 400
 """Items of one list, set or tuple, and entries of one matrix."""
 MAX_PROSE_CHARS = 10_000
 """How far from its end a completion is searched for an answer in plain words; marks are found anywhere."""
+MAX_NUMBER_BITS = 65_536
+"""Size of a numerator or denominator; 2004! has 19,053 bits."""
+MAX_WORK = 20_000_000
+"""Word operations of one exact evaluation, estimated; some 50 ms."""
+MAX_SUM_TERMS = 2_000
+"""Terms that are added or multiplied for one sum or product, all of those inside it counted."""
+MAX_PRECISION_DIGITS = 6_000
+"""Decimal digits of a numeric evaluation, chosen by how far apart the magnitudes in the expression are."""
+MAX_NUMERIC_WORK = 20_000.0
+"""Operations at 50 digits of one numeric evaluation; one at 6,000 digits counts for 361. Some 200 ms."""

@@ -13,8 +13,6 @@ _EUROPEAN = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}")
 _DECIMAL_COMMA = re.compile(r"0,\d+|\d{4,},\d+|\d+,(?:\d{1,2}|\d{4,})")
 _SURE_DECIMAL_COMMA = re.compile(r"0,\d+|\d{4,},\d+")
 _POINT = re.compile(r"\d+\.?\d*|\.\d+")
-MAX_EXPONENT = 5_000
-"""The largest power of ten in scientific notation that is read as a number."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,10 @@ def read_numeral(text: str, *, decimal_comma: bool = False) -> Numeral | None:
     """
     if len(text) > MAX_NUMBER_DIGITS:
         return None
+    mantissa, _, exponent = text.lower().partition("e")
+    if exponent:
+        read = read_numeral(mantissa, decimal_comma=decimal_comma)
+        return None if read is None else _scale(read, int(exponent))
     if _POINT.fullmatch(text):
         return _from_point(text)
     if _EUROPEAN.fullmatch(text):
@@ -54,3 +56,8 @@ def _from_point(text: str) -> Numeral:
         decimals=len(decimals),
         significant_digits=len(digits.lstrip("0")),
     )
+
+
+def _scale(numeral: Numeral, exponent: int) -> Numeral:
+    decimals = max(0, numeral.decimals - exponent)
+    return Numeral(numeral.value * Fraction(10) ** exponent, decimals, numeral.significant_digits)

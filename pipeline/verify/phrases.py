@@ -18,12 +18,20 @@ _LEAD = re.compile(
 )
 _CLAUSE = re.compile(
     r"[\s,;(]+(?:because|since|which|so|thus|therefore|hence|but|not|rather than|instead of|as required|as desired|"
-    r"where)\b",
+    r"where|is the|are the)\b",
     re.IGNORECASE,
 )
+_QUALIFIER = re.compile(
+    r"(?:\b(?:at (?:least|most)|(?:more|less|fewer|greater|larger|smaller|other|bigger|higher|lower) than"
+    r"(?: or equal to)?|except(?: for)?|not(?: equal to)?|isn't|aren't|cannot be|can't be|never|over|under|above|below|"
+    r"exceeds|up to|multiples? of|divisible by|between|nearly|almost|without|excluding|unless|no)\s+)$",
+    re.IGNORECASE,
+)
+_MAX_QUALIFIER_CHARS = 40
 _SENTENCE_END = re.compile(r"[.!?](?=[\s\"')\]*]|$)|[。！？]|\n")
 _STARTS_AS_ANSWER = re.compile(
-    r"[-+−±√\\$€£¥₹({\[|\d.½⅓¼¾⅔∅π∞]|[A-Za-z]\w?'?(?:\([A-Za-z0-9, ]{1,10}\))?\s?[=<>≤≥^∈+*/-]|[A-Za-z]$"
+    r"[-+−±√∛\\$€£¥₹({\[|\d.½⅓⅔¼¾∅π∞]|[A-Za-z][\w' ]{0,30}(?:\([A-Za-z0-9, ]{1,10}\))?\s?[=<>≤≥≠≈^∈*/+(²³_-]"
+    r"|[A-Za-z][²³'.]?$|(?:sqrt|sin|cos|tan|log|ln|pi|exp)\b"
 )
 
 
@@ -37,17 +45,25 @@ def first_sentence(text: str) -> str:
     return text.strip(" \t*_`")
 
 
+def starts_as_answer(text: str) -> bool:
+    """Whether a text begins with mathematics or with a name and a relation sign."""
+    return _STARTS_AS_ANSWER.match(text) is not None
+
+
 def answer_in_phrase(phrase: str) -> str:
     """A sentence's answer: what it begins with, if that is mathematics, or its last formula or number."""
     lead = _LEAD.match(phrase)
     phrase = phrase[lead.end() :] if lead else phrase
-    if _STARTS_AS_ANSWER.match(phrase):
+    if starts_as_answer(phrase):
         return _before_clause(phrase)
     return last_mathematics(phrase) or phrase
 
 
 def last_mathematics(text: str) -> str | None:
-    """The last formula or number of a text, with those it is listed with and the words after it in its sentence."""
+    """The last formula or number of a text, with those it is listed with and the words after it in its sentence.
+
+    Words that make another answer of it (`at least 5`) belong to it.
+    """
     formulas = formulas_in(text)
     spans = sorted([*formulas, *runs_in(text, formulas)])
     if not spans:
@@ -55,6 +71,8 @@ def last_mathematics(text: str) -> str | None:
     start, end = spans.pop()
     while spans and _LINK.fullmatch(text[spans[-1][1] : start]):
         start, _ = spans.pop()
+    qualifier = _QUALIFIER.search(text[max(0, start - _MAX_QUALIFIER_CHARS) : start])
+    start -= len(qualifier.group()) if qualifier else 0
     after = text[end:].split("\n", 1)[0]
     return text[start:end] + _before_clause(after[: len(after) - len(after.lstrip())] + first_sentence(after))
 

@@ -72,7 +72,11 @@ def _runs(text: str, start: int, end: int) -> list[Interval]:
 
 def _belongs(tokens: Sequence[re.Match[str]], index: int) -> bool:
     token = tokens[index]
-    if token.lastgroup in ("number", "operator"):
+    if token.lastgroup == "number":
+        # In `AZYUK2A` a digit is a part of a name.
+        before = tokens[index - 1].group() if index else ""
+        return not (len(before) > 1 and before[-1].isascii() and before[-1].isalpha() and before[0] != "\\")
+    if token.lastgroup == "operator":
         return True
     if token.lastgroup == "word":
         return len(token.group()) == 1 and (_joins(tokens, index, -1) or _joins(tokens, index, 1))

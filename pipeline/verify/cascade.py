@@ -1,0 +1,105 @@
+"""From a case to a decision, as far as this process goes without a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tracewright.pipeline.verify.cases import AnswerCase
+from tracewright.pipeline.verify.choice import compare_choices, extract_choice
+from tracewright.pipeline.verify.extract import Extraction, extract_mathematics
+from tracewright.pipeline.verify.limits import MAX_COMPLETION_CHARS
+from tracewright.pipeline.verify.mathematics import compare_mathematics, prepare
+from tracewright.pipeline.verify.short_text import compare_texts, extract_text
+from tracewright.pipeline.verify.thinking import strip_thinking
+from tracewright.pipeline.verify.values import Finding, Truth
+from tracewright.schemas.problem import AnswerKind
+from tracewright.schemas.verdict import Outcome
+
+_MAX_SHOWN_CHARS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An outcome, what decided it, and why."""
+
+    outcome: Outcome
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A gold and a given answer, extracted and cleaned, and what is known about them."""
+
+    gold: str
+    given: str
+    finding: Finding
+
+
+def extract_answer(text: str, kind: AnswerKind | str = AnswerKind.MATH) -> Extraction | None:
+    """The answer that a completion gives, and what marked it; None where it gives none.
+
+    Thinking is not looked at, and a completion whose thinking never ends gives no answer.
+    """
+    shown = strip_thinking(text[-MAX_COMPLETION_CHARS:])
+    return None if shown is None else _extract(shown, AnswerKind(kind))
+
+
+def _extract(shown: str, kind: AnswerKind) -> Extraction | None:
+    match kind:
+        case AnswerKind.CHOICE:
+            return extract_choice(shown)
+        case AnswerKind.TEXT:
+            return extract_text(shown)
+        case _:
+            return extract_mathematics(shown)
+
+
+def refuse(case: AnswerCase) -> Decision | None:
+    """Why a completion is not looked at; None where it is."""
+    if case.truncated:
+        return Decision(Outcome.UNVERIFIABLE, "extraction", "the completion was cut by the token limit")
+    if len(case.prediction) > MAX_COMPLETION_CHARS:
+        limit = f"the completion has {len(case.prediction)} characters, at most {MAX_COMPLETION_CHARS} are read"
+        return Decision(Outcome.ERROR, "limit", limit)
+    if strip_thinking(case.prediction) is None:
+        return Decision(Outcome.UNVERIFIABLE, "extraction", "the completion ends before its thinking does")
+    return None
+
+
+def compare(gold: str, case: AnswerCase) -> Comparison | Decision:
+    """What is known about the completion's answer and one gold answer, found in this process."""
+    wanted, given = extract_answer(gold, case.kind), extract_answer(case.prediction, case.kind)
+    if wanted is None:
+        return Decision(Outcome.UNVERIFIABLE, "extraction", "there is no gold answer to compare with")
+    if given is None:
+        return Decision(Outcome.UNVERIFIABLE, "extraction", "the completion gives no answer")
+    match case.kind:
+        case AnswerKind.CHOICE:
+            finding = compare_choices(wanted.text, given.text, case.choices)
+        case AnswerKind.TEXT:
+            finding = compare_texts(wanted.text, given.text, case.policy)
+        case _:
+            left, right = prepare(wanted.text), prepare(given.text)
+            return Comparison(left, right, compare_mathematics(left, right, case.policy))
+    return Comparison(wanted.text, given.text, finding)
+
+
+def decide(comparison: Comparison) -> Decision:
+    """The decision that a finding leads to."""
+    finding = comparison.finding
+    gold, given = _shorten(comparison.gold), _shorten(comparison.given)
+    why = f": {finding.reason}" if finding.reason else ""
+    match finding.truth:
+        case Truth.SAME:
+            return Decision(Outcome.CORRECT, finding.method, f"{given} is the gold answer {gold}{why}")
+        case Truth.DIFFERENT:
+            return Decision(Outcome.INCORRECT, finding.method, f"{given} is not the gold answer {gold}{why}")
+        case _:
+            return Decision(
+                Outcome.UNVERIFIABLE, finding.method, f"{given} could not be compared with the gold answer {gold}{why}"
+            )
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN_CHARS else f"{text[:_MAX_SHOWN_CHARS]}…"

@@ -1,0 +1,95 @@
+"""Two answers of the mathematics kind, from their texts: the cheap part of the cascade, in this process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tracewright.pipeline.verify.clean import clean_answer, strip_delimiters
+from tracewright.pipeline.verify.clock import read_clock, same_clock
+from tracewright.pipeline.verify.compare import compare_answers
+from tracewright.pipeline.verify.failures import LimitError, UnreadableError
+from tracewright.pipeline.verify.nodes import Node, Number, Quantity, Words, walk
+from tracewright.pipeline.verify.normal_text import normal_words
+from tracewright.pipeline.verify.number_words import read_number_words
+from tracewright.pipeline.verify.parser import parse_answer
+from tracewright.pipeline.verify.policy import Policy
+from tracewright.pipeline.verify.tokens import Commas
+from tracewright.pipeline.verify.values import Finding, Truth
+
+_COMMA_BETWEEN_DIGITS = re.compile(r"\d,\d")
+_PLAIN_INTEGER = re.compile(r"-?\d{1,300}")
+_LABELLED = re.compile(
+    r"(?P<amount>-?[$€£¥₹]?-?\d[\d,.]*)\s+(?P<label>[^\W\d_]+(?:[ ,'’.-]+[^\W\d_]{2,})+|[^\W\d_]{3,})"
+)
+_NO_ANSWERS = frozenset({"nan", "null", "n/a", "na", "none of these", "?"})
+_SPACE = re.compile(r"\s+")
+
+
+def prepare(text: str) -> str:
+    """The answer's text, cleaned."""
+    return strip_delimiters(clean_answer(text))
+
+
+def compare_mathematics(gold: str, given: str, policy: Policy) -> Finding:
+    """Whether two cleaned answers are the same. UNKNOWN where one can't be read or only algebra could say."""
+    if gold.casefold() in _NO_ANSWERS:
+        return Finding(Truth.REFUSED, "text", "the gold answer is none")
+    if _SPACE.sub("", gold) == _SPACE.sub("", given):
+        return Finding(Truth.SAME, "exact", "as written")
+    if _PLAIN_INTEGER.fullmatch(gold) and _PLAIN_INTEGER.fullmatch(given):
+        return Finding(Truth.SAME if int(gold) == int(given) else Truth.DIFFERENT, "rational")
+    clocks = read_clock(gold), read_clock(given)
+    if clocks[0] and clocks[1]:
+        same = policy.time == "clock" and same_clock(clocks[0], clocks[1])
+        return Finding(Truth.SAME if same else Truth.DIFFERENT, "time")
+    return _compare_readings(gold, given, policy)
+
+
+def _compare_readings(gold: str, given: str, policy: Policy) -> Finding:
+    try:
+        golds = list(readings(gold, decimal_comma=False))
+        givens = list(readings(given, decimal_comma="." in gold))
+    except (UnreadableError, LimitError, RecursionError) as error:
+        if normal_words(gold) == normal_words(given):
+            return Finding(Truth.SAME, "text", "the same words")
+        return Finding(Truth.REFUSED, "text", f"it is not the gold answer's text, and {error}")
+    findings = [compare_answers(a, b, policy) for a in golds for b in givens]
+    return next((found for found in findings if found.truth is Truth.SAME), findings[0])
+
+
+def readings(text: str, *, decimal_comma: bool) -> Iterator[Node]:
+    """The trees that the text may mean: first the usual one, then those with other commas between digits.
+
+    Raises:
+        LimitError, UnreadableError: it means nothing that can be read.
+    """
+    labelled = _labelled(text)
+    try:
+        first = parse_answer(text)
+    except UnreadableError:
+        if labelled is None:
+            raise
+        first = labelled
+    if isinstance(first, Words):
+        numeral = read_number_words(first.text)
+        first = parse_answer(numeral) if numeral else first
+    yield first
+    if labelled is not None and labelled != first:
+        yield labelled
+    if not _COMMA_BETWEEN_DIGITS.search(text):
+        return
+    yield parse_answer(text, Commas.LISTS)
+    if decimal_comma and not any(isinstance(part, Number) and part.decimals for part in walk(first)):
+        yield parse_answer(text, Commas.DECIMALS)
+
+
+def _labelled(text: str) -> Node | None:
+    """A number and the words for what is counted, in any language: `5 men`, `79 g de cire`."""
+    found = _LABELLED.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        return Quantity(parse_answer(found["amount"]), found["label"])
+    except UnreadableError:
+        return None

@@ -1,0 +1,45 @@
+"""Single values: numbers, expressions, quantities with units, percentages, angles."""
+
+from __future__ import annotations
+
+from tracewright.pipeline.verify.nodes import Node, free_symbols
+from tracewright.pipeline.verify.policy import Policy
+from tracewright.pipeline.verify.quantities import Measure, comparable_values, measure, measure_letters, unit_mismatch
+from tracewright.pipeline.verify.rounding import stands_for
+from tracewright.pipeline.verify.values import Finding, Truth, same_value
+
+
+def compare_scalars(gold: Node, given: Node, policy: Policy, functions: frozenset[str]) -> Finding:
+    """Whether two values are the same by the policy."""
+    found = _compare_measures(measure(gold), measure(given), policy, functions)
+    if found.truth is Truth.SAME:
+        return found
+    for a, b in _letter_measures(gold, given):
+        other = _compare_measures(a, b, policy, functions)
+        if other.truth is Truth.SAME or other.method == "unit":
+            return other
+    return found
+
+
+def _letter_measures(gold: Node, given: Node) -> list[tuple[Measure, Measure]]:
+    """`5 m` as five metres beside a number or a quantity."""
+    a, b = measure_letters(gold), measure_letters(given)
+    if a is not None and (b is not None or not free_symbols(given)):
+        return [(a, b or measure(given))]
+    return [(measure(gold), b)] if b is not None and not free_symbols(gold) else []
+
+
+def _compare_measures(gold: Measure, given: Measure, policy: Policy, functions: frozenset[str]) -> Finding:
+    mismatch = unit_mismatch(gold, given, policy)
+    if mismatch is not None:
+        return Finding(Truth.DIFFERENT, "unit", mismatch)
+    findings: list[Finding] = []
+    for a, b in comparable_values(gold, given, policy):
+        found = same_value(a, b, functions)
+        if found.truth is Truth.SAME:
+            return found
+        rounded = stands_for(a, b, policy)
+        if rounded is not None:
+            return Finding(Truth.SAME, "rounding", rounded)
+        findings.append(found)
+    return next((found for found in findings if found.truth is not Truth.DIFFERENT), findings[0])

@@ -1,0 +1,76 @@
+"""Short answers in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tracewright.pipeline.verify.extract import AnswerSource, Extraction, extract_marked
+from tracewright.pipeline.verify.limits import MAX_PROSE_CHARS
+from tracewright.pipeline.verify.normal_text import normal_words
+from tracewright.pipeline.verify.number_words import read_number_words
+from tracewright.pipeline.verify.phrases import first_sentence
+from tracewright.pipeline.verify.policy import Policy
+from tracewright.pipeline.verify.values import Finding, Truth
+
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june", "july", "august"),
+    *("september", "october", "november", "december"),
+)
+_MONTH = "|".join(f"{month[:3]}(?:{month[3:]})?" if month != "may" else "may" for month in _MONTHS)
+_DAY_FIRST = re.compile(rf"(?:on )?(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\.? (\d{{4}})")
+_MONTH_FIRST = re.compile(rf"(?:on )?({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)? (\d{{4}})")
+_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
+_COPULA = re.compile(r".*\b(?:is|are|was|were|be|called|named|:)\s+(?P<rest>(?!not\b).+)", re.IGNORECASE | re.DOTALL)
+_LIST_WORD = re.compile(r"\s*(?:,|;|&|\band\b)\s*", re.IGNORECASE)
+
+
+def extract_text(text: str) -> Extraction | None:
+    """The answer of a shown text: what a mark names, else its last line that is not empty."""
+    marked = extract_marked(text, raw=True)
+    if marked is not None:
+        return marked
+    lines = text[-MAX_PROSE_CHARS:].strip().splitlines()
+    return Extraction(lines[-1].strip(), AnswerSource.WHOLE, 0) if lines else None
+
+
+def compare_texts(gold: str, given: str, policy: Policy) -> Finding:
+    """Whether two short texts say the same: the same words, date or number, or the same things in another order."""
+    wanted = _normal(gold, policy)
+    if not wanted:
+        return Finding(Truth.REFUSED, "text", "the gold answer has no words")
+    for candidate in _candidates(given):
+        if _normal(candidate, policy) == wanted:
+            return Finding(Truth.SAME, "text", "the same words")
+    if policy.list_order == "any" and _parts(gold, policy) == _parts(given, policy) and len(_parts(gold, policy)) > 1:
+        return Finding(Truth.SAME, "text", "the same things in another order")
+    return Finding(Truth.DIFFERENT, "text", "the words differ")
+
+
+def _candidates(text: str) -> Iterator[str]:
+    yield text
+    sentence = first_sentence(text)
+    yield sentence
+    stated = _COPULA.fullmatch(sentence)
+    if stated:
+        yield stated["rest"]
+
+
+def _normal(text: str, policy: Policy) -> str:
+    words = normal_words(text, ignore_case=policy.ignore_case)
+    return _date(words.casefold()) or read_number_words(words) or words
+
+
+def _parts(text: str, policy: Policy) -> list[str]:
+    return sorted(_normal(part, policy) for part in _LIST_WORD.split(text) if part)
+
+
+def _date(words: str) -> str | None:
+    """A date in figures, from the ways it is written in words."""
+    for pattern, order in ((_DAY_FIRST, (2, 1, 0)), (_MONTH_FIRST, (2, 0, 1)), (_ISO, (0, 1, 2))):
+        found = pattern.fullmatch(words)
+        if found:
+            year, month, day = (found.groups()[place] for place in order)
+            number = month if month.isdigit() else next(i for i, m in enumerate(_MONTHS, 1) if m.startswith(month[:3]))
+            return f"{year}-{int(number):02}-{int(day):02}"
+    return None

@@ -1,0 +1,29 @@
+"""Unicode mathematics written as the LaTeX that means the same, so that the lexer reads one alphabet."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from tracewright.pipeline.verify import vocabulary as known
+
+_SUPERSCRIPT_RUN = re.compile(f"[{re.escape(''.join(known.SUPERSCRIPTS))}]+")
+_SUBSCRIPT_RUN = re.compile(f"[{re.escape(''.join(known.SUBSCRIPTS))}]+")
+_ROOT_OF_NUMBER = re.compile(r"√\s*(\d+(?:\.\d+)?|[A-Za-z])")
+_TABLE = {**known.GREEK_LETTERS, **known.SIGNS}
+
+
+def to_latex(text: str) -> str:
+    """The text with `²` as `^{2}`, `½` as `\\frac{1}{2}`, `π` as `\\pi` and so on; what has no such form stays."""
+    if text.isascii():
+        return text
+    text = _ROOT_OF_NUMBER.sub(r"\\sqrt{\1}", text)
+    text = _SUPERSCRIPT_RUN.sub(lambda run: f"^{{{_script(run.group(), known.SUPERSCRIPTS)}}}", text)
+    text = _SUBSCRIPT_RUN.sub(lambda run: f"_{{{_script(run.group(), known.SUBSCRIPTS)}}}", text)
+    text = text.translate(_TABLE)
+    # Letters of mathematical alphabets, such as 𝑥; nothing with a meaning of its own is left at this point.
+    return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_TABLE)
+
+
+def _script(run: str, table: dict[str, str]) -> str:
+    return "".join(table[character] for character in run)
