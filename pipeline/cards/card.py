@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 
 from tracewright.pipeline.cards.header import render_header
-from tracewright.pipeline.cards.limits import find_limits, share
+from tracewright.pipeline.cards.limits import find_limits, is_on_record, share
 from tracewright.pipeline.cards.markdown import block, cell, code
 from tracewright.schemas.release import ReleaseManifest, ReleaseRow
 
@@ -41,6 +41,7 @@ def _template() -> Template:
         keep_trailing_newline=True,
     )
     environment.filters.update(_FILTERS)
+    environment.tests.update(_TESTS)
     return environment.from_string(files("tracewright.pipeline.cards").joinpath(_TEMPLATE).read_text(encoding="utf-8"))
 
 
@@ -88,3 +89,4 @@ _FILTERS: dict[str, Any] = {
     "figure": _figure,
     "share_of": share,
 }
+_TESTS: dict[str, Any] = {"on_record": is_on_record}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tracewright.schemas.release import UNKNOWN, ReleaseManifest
+from tracewright.schemas.teacher import TeacherRef
 from tracewright.schemas.verdict import CheckOutcome, Outcome
 
 GOOD_AUROC = 0.8
@@ -23,6 +24,11 @@ def find_limits(manifest: ReleaseManifest) -> list[str]:
 def share(part: int, whole: int) -> str:
     """A part as a percentage with one decimal; `none` and `all` are said only where they are exact."""
     return f"{100 * part / whole:.1f} %" if whole else "0.0 %"
+
+
+def is_on_record(teacher: TeacherRef) -> bool:
+    """Whether it is known how the teacher was prompted and sampled; of imported traces it is not."""
+    return teacher.template_hash != UNKNOWN
 
 
 def _answers(manifest: ReleaseManifest) -> list[str]:
@@ -78,8 +84,10 @@ def _breadth(manifest: ReleaseManifest) -> list[str]:
     found: list[str] = []
     if len(manifest.teachers) == 1:
         found.append("All traces come from one teacher and share its habits and its mistakes.")
-    if len(manifest.domains) == 1:
-        found.append("All problems come from one domain, or have none on record; nothing is known of others.")
+    if manifest.domains.keys() == {UNKNOWN}:
+        found.append("The domains of its problems are not on record.")
+    elif len(manifest.domains) == 1:
+        found.append("All problems come from one domain; nothing is known of others.")
     if len(manifest.sources) == 1:
         found.append("All problems come from one source.")
     return found
@@ -115,6 +123,9 @@ def _curation(manifest: ReleaseManifest) -> list[str]:
 
 def _origin(manifest: ReleaseManifest) -> list[str]:
     found: list[str] = []
+    unknown = sum(share.traces for share in manifest.teachers if not is_on_record(share.teacher))
+    if unknown:
+        found.append(f"How the teachers of {unknown:,} traces were prompted and sampled is not on record.")
     unlicensed = manifest.licenses.get(UNKNOWN, 0)
     if unlicensed:
         found.append(

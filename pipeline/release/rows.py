@@ -1,7 +1,7 @@
 """From stored traces to the rows of a release, column by column.
 
-A store's table becomes a release's table without a Python object for each row: 5,000 traces of 9 steps take 40 ms so,
-and seconds through the models.
+A store's table becomes a release's table without a Python object for each row: 5,000 traces of 4 steps take 4 ms so,
+and 1.2 s through the models.
 """
 
 # pyarrow.compute makes its functions when it is imported, so that a type checker knows none of them.

@@ -16,6 +16,9 @@ from tracewright.schemas.errors import InputError
 from tracewright.schemas.release import StageCount
 from tracewright.schemas.trace import Rejection
 
+_IMPORTED = "import"
+"""The `engine` of traces that came from files."""
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -89,7 +92,8 @@ def _count_before(store: Store, everything: pl.DataFrame, moment: datetime) -> l
     finished = set(everything["trace_id"].to_list()) if attempts else set[str]()
     lost = Counter(kind for trace_id, kind in sorted(attempts.items()) if trace_id not in finished)
     started = everything.height + lost.total()
-    generated = StageCount(stage="generate", rows_in=started, rows_out=everything.height, reasons=dict(lost))
+    stage = "import" if set(everything["engine"].unique()) == {_IMPORTED} else "generate"
+    generated = StageCount(stage=stage, rows_in=started, rows_out=everything.height, reasons=dict(lost))
     return [*_count_refused(store.rejections(), started, moment), generated]
 
 

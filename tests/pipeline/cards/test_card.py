@@ -303,6 +303,12 @@ def test_limits_follow_the_figures(released: Path) -> None:
     for sentence, change in changes.items():
         assert sentence in said
         assert sentence not in " ".join(find_limits(manifest.model_copy(update=change)))
+    share = manifest.teachers[0]
+    imported = share.model_copy(update={"teacher": share.teacher.model_copy(update={"template_hash": "unknown"})})
+    assert "not on record" not in said
+    said = " ".join(find_limits(manifest.model_copy(update={"teachers": (imported,)})))
+    assert f"the teachers of {share.traces:,} traces were prompted and sampled is not on record" in said
+    assert "| – | – | – | – | – |" in render_card(manifest.model_copy(update={"teachers": (imported,)}))
     poor = CalibrationFigures(version="1", steps=99, wrong_share=0.5, auroc=0.61, ece=0.21, brier=0.3)
     said = " ".join(find_limits(manifest.model_copy(update={"calibration": poor})))
     assert "AUROC 0.610" in said

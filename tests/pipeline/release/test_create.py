@@ -130,6 +130,14 @@ def test_funnel_begins_with_what_was_lost(
     ]
 
 
+def test_a_store_of_imported_traces_says_so(tmp_path: Path, make_trace: MakeTrace) -> None:
+    store = Store.open(tmp_path / "store", create=True)
+    with store.writer() as writer:
+        writer.add_trace(make_trace().model_copy(update={"engine": "import"}))
+    manifest = create_release(store, tmp_path / "out", name="one")
+    assert [count.stage for count in manifest.funnel] == ["import", "release"]
+
+
 def test_slice_and_filter_both_choose(own_store: Store, tmp_path: Path) -> None:
     saved = curate(own_store, [Outcomes(), NoFailedStep(), ExactDuplicates()], name="good").slice
     manifest = create_release(own_store, tmp_path / "out", name="sums", slice="good", where="level == 1")
@@ -332,6 +340,14 @@ from tracewright.pipeline.release import create_release
 from tracewright.pipeline.store import Store
 create_release(Store.open(sys.argv[1]), Path(sys.argv[2]), name="sums")
 """
+
+
+def test_releases_made_at_once_get_different_versions(own_store: Store, tmp_path: Path) -> None:
+    outs = [tmp_path / f"out{number}" for number in range(3)]
+    makers = [subprocess.Popen([sys.executable, "-c", _CREATE, str(own_store.path), str(out)]) for out in outs]
+    assert [maker.wait() for maker in makers] == [0, 0, 0]
+    assert sorted(verify_release(out).version for out in outs) == ["1", "2", "3"]
+    assert {entry.directory(own_store.path) for entry in find_releases(own_store.path)} == set(outs)
 
 
 def create_elsewhere(store: Store, out: Path, *prefix: str, **environment: str) -> subprocess.CompletedProcess[str]:
