@@ -224,7 +224,7 @@ def _describe(
         outcomes=count_values(frame, "outcome"),
         methods=count_values(frame, "method"),
         checks=dict(tally.checks),
-        levels=count_values(frame, "level"),
+        levels=count_values(frame.sort("level", nulls_last=True), "level", most_frequent_first=False),
         domains=count_values(frame, "domain"),
         sources=count_values(frame, "source"),
         licenses=count_values(frame, "license"),

@@ -106,10 +106,12 @@ class Tally:
             self._example = (lowest, traces["prompt"][pc.index(ids, lowest).as_py()].as_py())
 
 
-def count_values(frame: pl.DataFrame, column: str) -> dict[str, int]:
-    """How often each value of a column occurs, the most frequent first; nulls count as `unknown`."""
+def count_values(frame: pl.DataFrame, column: str, *, most_frequent_first: bool = True) -> dict[str, int]:
+    """How often each value of a column occurs, by frequency or in the frame's order; nulls count as `unknown`."""
     values = frame.select(pl.col(column).cast(pl.String).fill_null(UNKNOWN).alias("value"))
-    counted = values.group_by("value").len().sort(["len", "value"], descending=[True, False])
+    counted = values.group_by("value", maintain_order=True).len()
+    if most_frequent_first:
+        counted = counted.sort(["len", "value"], descending=[True, False])
     return dict(counted.iter_rows())
 
 

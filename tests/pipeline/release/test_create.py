@@ -109,6 +109,7 @@ def test_manifest_counts_the_rows(own_store: Store, tmp_path: Path, arithmetic_t
     assert manifest.tokens == sum(trace.token_count for trace in kept)
     assert manifest.outcomes == Counter(trace.verdict.outcome.value for trace in kept)
     assert manifest.levels == Counter(str(trace.problem.level) for trace in kept)
+    assert list(manifest.levels) == sorted(manifest.levels)
     assert manifest.licenses == Counter(trace.problem.license for trace in kept)
     assert manifest.checks == Counter(step.check.outcome.value for step in steps)
     assert manifest.steps_with_confidence == sum(step.confidence is not None for step in steps)
