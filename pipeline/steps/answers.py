@@ -23,6 +23,8 @@ class StatedAnswer(NamedTuple):
     side: Side
     start: int
     end: int
+    is_marked: bool
+    """Whether it stands behind a mark that data sets use (`####`, `A:`)."""
 
 
 def find_answer(text: str) -> StatedAnswer | None:
@@ -31,7 +33,8 @@ def find_answer(text: str) -> StatedAnswer | None:
     for match in reversed(matches):
         side = _read_number_side(match["rest"])
         if side is not None:
-            return StatedAnswer(side, match.start(), match.start("rest") + side.end)
+            is_marked = match.group().startswith(("#", "A:"))
+            return StatedAnswer(side, match.start(), match.start("rest") + side.end, is_marked)
     return None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from tracewright.pipeline.steps.evaluation import MODES, PLAIN, evaluate, iterate_nodes
+from tracewright.pipeline.steps.evaluation import MODES, PLAIN, Mode, evaluate, iterate_nodes
 from tracewright.pipeline.steps.grammar import Operation, Tree
 from tracewright.pipeline.steps.statements import Side
 from tracewright.pipeline.steps.units import get_unit
@@ -36,7 +36,13 @@ class Comparison:
 
 
 def compare(
-    left: Side, relation: str, right: Side, names: Mapping[str, Number], *, is_computed: bool = False
+    left: Side,
+    relation: str,
+    right: Side,
+    names: Mapping[str, Number],
+    *,
+    is_computed: bool = False,
+    modulus: int | None = None,
 ) -> Comparison:
     """Compare two sides; names stand for the numbers given.
 
@@ -46,12 +52,55 @@ def compare(
         first, second = evaluate(left.trees[0], names), evaluate(right.trees[0], names)
     except UndefinedValueError as error:
         return Comparison(CheckOutcome.UNCHECKED, note=str(error))
+    if relation == "mod" or modulus is not None:
+        return _compare_congruence(relation, first, second, modulus)
+    if _has_two_signs(left) or _has_two_signs(right):
+        return _compare_signs(left, relation, right, names, first, second)
     if _holds(relation, first, second, left, right):
         return Comparison(CheckOutcome.HOLDS, first, second)
     if any(_holds(relation, a, b, left, right) for a, b in _other_readings(left, right, names)):
         return Comparison(CheckOutcome.HOLDS, first, second)
     note = _find_doubt(left, relation, right, first, second, is_computed)
     return Comparison(CheckOutcome.UNCHECKED if note else CheckOutcome.FAILS, first, second, note)
+
+
+def _compare_congruence(relation: str, left: Number, right: Number, modulus: int | None) -> Comparison:
+    if relation not in ("mod", "=") or isinstance(left, Decimal) or isinstance(right, Decimal):
+        return Comparison(CheckOutcome.UNCHECKED, left, right, "no congruence")
+    if left == right:
+        return Comparison(CheckOutcome.HOLDS, left, right)
+    if not modulus:
+        return Comparison(CheckOutcome.UNCHECKED, left, right, "a congruence without its modulus")
+    difference = as_fraction(left) - as_fraction(right)
+    if difference.denominator != 1:
+        return Comparison(CheckOutcome.UNCHECKED, left, right, "a congruence of fractions")
+    if difference.numerator % modulus == 0:
+        return Comparison(CheckOutcome.HOLDS, left, right)
+    outcome = CheckOutcome.FAILS if relation == "mod" else CheckOutcome.UNCHECKED
+    return Comparison(outcome, left, right, f"modulo {modulus}")
+
+
+def _has_two_signs(side: Side) -> bool:
+    return any(isinstance(node, Operation) and node.operator == "±" for node in iterate_nodes(side.trees[0]))
+
+
+def _compare_signs(
+    left: Side, relation: str, right: Side, names: Mapping[str, Number], first: Number, second: Number
+) -> Comparison:
+    """`3 ± 1 = ±…`: the two values of each side, in either order; a list of solutions on the right is not compared."""
+    minus = Mode(percent=True, units=False, minus=True)
+    try:
+        other_first, other_second = evaluate(left.trees[0], names, minus), evaluate(right.trees[0], names, minus)
+    except UndefinedValueError as error:
+        return Comparison(CheckOutcome.UNCHECKED, note=str(error))
+    same = are_equal(first, second) and are_equal(other_first, other_second)
+    swapped = are_equal(first, other_second) and are_equal(other_first, second)
+    if relation in ("=", "~") and (same or swapped):
+        return Comparison(CheckOutcome.HOLDS, first, second)
+    is_pair = _has_two_signs(left) and _has_two_signs(right) and relation == "=" and left.is_clean and right.is_clean
+    is_exact = not any(isinstance(value, Decimal) for value in (first, second, other_first, other_second))
+    outcome = CheckOutcome.FAILS if is_pair and is_exact and not (left.names or right.names) else CheckOutcome.UNCHECKED
+    return Comparison(outcome, first, second, "with both signs")
 
 
 def are_same(left: Side, right: Side) -> bool:

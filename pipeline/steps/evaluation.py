@@ -26,6 +26,8 @@ class Mode(NamedTuple):
 
     percent: bool
     units: bool
+    minus: bool = False
+    """Whether `±` is a minus."""
 
 
 PLAIN = Mode(percent=True, units=False)
@@ -65,6 +67,9 @@ def evaluate(tree: Tree, names: Mapping[str, Number], mode: Mode = PLAIN) -> Num
         if type(left) is int and type(right) is int and operator in "+-":
             return left + right if operator == "+" else left - right
         return binary(left, right)
+    if operator == "±":
+        left, right = evaluate(arguments[0], names, mode), evaluate(arguments[1], names, mode)
+        return values.subtract(left, right) if mode.minus else values.add(left, right)
     if operator == "negate":
         return -evaluate(arguments[0], names, mode)
     return _apply(operator, [evaluate(argument, names, mode) for argument in arguments], mode, arguments)

@@ -57,6 +57,8 @@ def _compare_with_results(
         return CheckOutcome.UNCHECKED, "no result to compare the answer with"
     if _matches(value, answer, known):
         return CheckOutcome.HOLDS, "holds"
+    if not answer.is_marked or memory.has_formulas:
+        return CheckOutcome.UNCHECKED, "the answer is no result of a step"
     if value in memory.seen or len(memory.seen) > _MAX_COMPARED_VALUES or not answer.side.is_clean:
         return CheckOutcome.UNCHECKED, "the answer is mentioned before, but is no result of a step"
     if any(_may_be_rescaled(value, other) for other in memory.seen):

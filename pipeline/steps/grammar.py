@@ -120,7 +120,7 @@ class _Parser:
         if self._depth > MAX_DEPTH:
             raise _SyntaxLimitError
         tree = self._product()
-        while self._peek(OPERATOR) and self._tokens[self._position].text in "+-":
+        while self._peek(OPERATOR) and self._tokens[self._position].text in "+-±":
             operator = self._take().text
             tree = Operation(operator, (tree, self._product()))
         self._depth -= 1
@@ -177,14 +177,16 @@ class _Parser:
         return self._tokens[self._position - 1].kind == CLOSE
 
     def _signed(self) -> Tree:
-        if self._peek(OPERATOR) and self._tokens[self._position].text in "+-":
+        if self._peek(OPERATOR) and self._tokens[self._position].text in "+-±":
             self._depth += 1
             if self._depth > MAX_DEPTH:
                 raise _SyntaxLimitError
-            negative = self._take().text == "-"
+            sign = self._take().text
             tree = self._signed()
             self._depth -= 1
-            if not negative:
+            if sign == "±":
+                return Operation("±", (Literal(0, -1), tree))
+            if sign == "+":
                 return tree
             if isinstance(tree, Operation) and tree.operator == "^" and isinstance(tree.arguments[0], Literal):
                 self.is_ambiguous = True
@@ -306,7 +308,12 @@ class _Parser:
             text += "'"
         if len(text) > MAX_NAME_CHARACTERS:
             raise _SyntaxLimitError
+        if text.rstrip("'")[0] in _FUNCTION_LETTERS and self._is_called():
+            return Operation("call:" + text, self._arguments(self._take()))
         return Name(text)
+
+    def _is_called(self) -> bool:
+        return self._peek(OPEN, "(") and self._tokens[self._position].start <= self._tokens[self._position - 1].end + 6
 
     def _subscript(self) -> str:
         if not self._peek(OPEN, "{"):
@@ -332,6 +339,8 @@ class _Parser:
             return self._root()
         if text in ("\\boxed", "\\fbox", "\\overbrace", "\\underbrace"):
             return self._argument()
+        if text in _DECORATIONS:
+            return Name(text + self._decorated())
         if text == "\\pi":
             return Operation("pi", ())
         if text in _GREEK:
@@ -343,6 +352,22 @@ class _Parser:
         if text in _FUNCTIONS:
             return self._function(_FUNCTIONS[text])
         raise _SyntaxLimitError
+
+    def _decorated(self) -> str:
+        """What stands under a bar, an arrow or an angle: letters and digits, as they are."""
+        if self._peek(OPEN, "{"):
+            self._take()
+            parts: list[str] = []
+            while not self._peek(CLOSE, "}"):
+                if len(parts) > MAX_NAME_CHARACTERS or self._peek(OPEN):
+                    raise _SyntaxLimitError
+                parts.append(self._take().text)
+            self._take()
+            return " ".join(parts)
+        token = self._take()
+        if token.kind not in (NAME, NUMBER) and token.text not in _GREEK:
+            raise _SyntaxLimitError
+        return token.text
 
     def _argument(self) -> Tree:
         """What follows a command: a group, or one digit or letter (`\\frac12`)."""
@@ -411,6 +436,12 @@ class _Parser:
         return tuple(arguments)
 
 
+_FUNCTION_LETTERS = set("fghpqFGHPQTSVNE")
+"""Letters that are a function where a bracket follows them; with any other letter it is a product."""
+_DECORATIONS = {
+    "\\angle", "\\triangle", "\\overline", "\\overrightarrow", "\\vec", "\\bar", "\\hat", "\\tilde", "\\mathbf",
+    "\\mathcal", "\\mathbb", "\\widehat", "\\underline", "\\measuredangle", "\\dot", "\\mathit",
+}  # fmt: skip
 _FRACTIONS = ("\\frac", "\\dfrac", "\\tfrac", "\\cfrac")
 _CHOOSE = ("\\choose",)
 
@@ -425,4 +456,13 @@ def _starts_factor(token: Token) -> bool:
     )
 
 
-_FACTOR_COMMANDS = {"\\sqrt", "\\pi", "\\binom", "\\dbinom", "\\tbinom", "\\boxed", "\\lfloor", "\\lceil"}
+_FACTOR_COMMANDS = _DECORATIONS | {
+    "\\sqrt",
+    "\\pi",
+    "\\binom",
+    "\\dbinom",
+    "\\tbinom",
+    "\\boxed",
+    "\\lfloor",
+    "\\lceil",
+}

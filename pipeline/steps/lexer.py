@@ -16,6 +16,7 @@ from tracewright.pipeline.steps.values import MAX_LITERAL_DIGITS, Number, normal
 
 NUMBER, OPERATOR, RELATION, OPEN, CLOSE = "number", "operator", "relation", "open", "close"
 WORDS, LETTER, NAME, COMMAND, PERCENT, MONEY = "words", "letter", "name", "command", "percent", "money"
+MODULUS = "modulus"
 MARK, BREAK, STOP = "mark", "break", "stop"
 
 
@@ -64,6 +65,8 @@ _SIGNS = r"""
     |(?P<relation><=(?!>)|>=|==?(?!>)|!=|:=|~=?|[≈≃≅≡≠<>≤≥])
     |(?P<operator>\*\*|//|[-−–+*/×÷·∙⋅•∕⁄^±])
     |(?P<open>[(\[{])|(?P<close>[)\]}])
+    |\(?(?:\\[pb]?mod|\bmod)[ ]*(?:\{[ ]*(?P<modulus>\d{1,20})[ ]*\}|(?P<modulus_number>\d{1,20}))[ ]*\)?
+    |(?P<empty>\\(?:left|right)[ ]*\.)
     |(?P<command>\\(?:[A-Za-z]+\*?|[^A-Za-z]))
     |(?P<percent>[%‰])|(?P<money>[$€£¥₹¢])
     |(?P<clash>(?<=\d)(?:[:,](?=\d)|,(?=[ ]\d{3}(?!\d))))|(?P<ellipsis>(?<=\d)(?:\.{3}|…))
@@ -88,8 +91,8 @@ _PROSE = re.compile(
 _FORMULA = re.compile(
     rf"""[\s~&]*(?:{_NUMBER}
     |(?P<layout>\\(?:begin|end)\s*\{{(?:{LAYOUTS})\*?\}})|(?P<matrix>\\(?:begin|end)\s*\{{\w+\*?\}})
-    |(?P<words>\\(?:text|textrm|textit|textbf|mathrm|mathbf|mbox|operatorname|hbox|rm)\s*\{{[^{{}}\\]*\}})
-    |(?P<name>[^\W\d_])
+    |(?P<words>\\(?:text|textrm|textit|textbf|mathrm|mbox|operatorname|hbox|rm)\s*\{{[^{{}}\\]*\}})
+    |(?P<name>[A-Z]{{2,}}(?![a-z])|[^\W\d_])
     {_SIGNS}
     |(?P<mark>[!_|'′°²³])|(?P<stop>\S))""",
     re.VERBOSE,
@@ -154,6 +157,9 @@ _CANONICAL: dict[str, tuple[str, str | None]] = {
     "clash": (STOP, None),
     "ordinal": (WORDS, None),
     "bar": (BREAK, "|"),
+    "empty": ("", ""),
+    "modulus": (MODULUS, None),
+    "modulus_number": (MODULUS, None),
     "layout": (BREAK, "\n"),
     "matrix": (STOP, None),
 }

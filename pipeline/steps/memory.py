@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tracewright.pipeline.steps.equations import Equations
 from tracewright.pipeline.steps.evaluation import evaluate
 from tracewright.pipeline.steps.question import Question
 from tracewright.pipeline.steps.statements import Side
@@ -39,12 +40,19 @@ class Memory:
         """The question's expression, as far as it has been reduced."""
         self.tail: Standing | None = None
         """What a line that begins with `=` continues."""
+        self.equations = Equations()
+        for chain in question.chains:
+            for left, relation, right in zip(chain.sides, chain.relations, chain.sides[1:], strict=False):
+                if left is not None and right is not None and (left.names or right.names):
+                    self.equations.add(left.trees[0], relation, right.trees[0], QUESTION)
         self.names: dict[str, Number] = {}
         self.name_steps: dict[str, int] = {}
         self.producers: dict[Number, int] = {}
         """The last step that arrived at a value."""
         self.seen: set[Number] = set(question.numbers)
         """Every number that was mentioned or arrived at."""
+        self.has_formulas = False
+        """Whether a step so far holds LaTeX: much of it is not read, so that a number may come from there."""
         self.last_result: tuple[Number, int] | None = None
 
     def produce(self, value: Number, step: int) -> None:

@@ -181,7 +181,7 @@ class _Reader:
             self._break(is_clean=False)
             return 1
         self._settle_words()
-        if token.text in ("±", "//"):
+        if token.text == "//":
             self._break(is_clean=False)
             return 1
         self._current.tokens.append(token)
@@ -199,7 +199,7 @@ class _Reader:
         return bool(numbers) and numbers[-1] > 0 and self._current.tokens[numbers[-1] - 1].text == "/"
 
     def _may_be_sign(self, index: int, token: Token) -> bool:
-        if token.text not in "+-" or index + 1 >= len(self._member):
+        if token.text not in "+-±" or index + 1 >= len(self._member):
             return False
         if self._current.tokens:
             # `*+1` is a slip of the pen, whatever was meant.

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tracewright.pipeline.steps.lexer import NUMBER, WORDS, Token, read_number, tokenize
+from tracewright.pipeline.steps.lexer import NUMBER, RELATION, WORDS, Token, read_number, tokenize
 from tracewright.pipeline.steps.number_words import read_number_words
 from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS
 from tracewright.pipeline.steps.regions import find_regions
-from tracewright.pipeline.steps.statements import Side, read_expression
+from tracewright.pipeline.steps.statements import Chain, Side, read_chains, read_expression
 from tracewright.pipeline.steps.values import Number
 
-_MAX_LEAD_IN_WORDS = 8
-"""`Work out the exact value of …`: a question with more words is a story, not an expression."""
+_ASKING = {
+    "what", "is", "are", "the", "value", "of", "compute", "calculate", "evaluate", "simplify", "find", "work", "out",
+    "determine", "solve", "result", "exact", "exactly", "please", "following", "expression", "step", "by", "to",
+    "how", "much", "does", "equal", "answer", "question", "problem", "and", "this", "as", "equals", "sum", "total",
+}  # fmt: skip
+"""A question with other words asks for something about its expression, not for its value."""
 _REMEMBERED_QUESTIONS = 256
 
 
@@ -26,6 +29,8 @@ class Question:
     numbers: frozenset[Number]
     expression: Side | None
     """The expression whose value is asked for; None for a question in words."""
+    chains: tuple[Chain, ...] = ()
+    """What the question states as given."""
 
     def text_of(self, side: Side) -> str:
         """The expression as the question writes it."""
@@ -38,9 +43,10 @@ def read_question(text: str) -> Question:
     text = text[:MAX_STEP_CHARACTERS]
     tokens = tokenize(text, find_regions(text))
     numbers = {read[0] for token in tokens if token.kind == NUMBER and (read := read_number(token.text)) is not None}
-    words = sum(token.text.count(" ") + 1 for token in tokens if token.kind == WORDS)
-    expression = _read_expression(tokens) if words <= _MAX_LEAD_IN_WORDS else None
-    return Question(text, frozenset(numbers) | read_number_words(text), expression)
+    words = {word for token in tokens if token.kind == WORDS for word in token.text.lower().split(" ")}
+    expression = _read_expression(tokens) if words <= _ASKING else None
+    chains = tuple(read_chains(tokens, "")) if any(token.kind == RELATION for token in tokens) else ()
+    return Question(text, frozenset(numbers) | read_number_words(text), expression, chains)
 
 
 def _read_expression(tokens: list[Token]) -> Side | None:
@@ -49,11 +55,3 @@ def _read_expression(tokens: list[Token]) -> Side | None:
         return None
     is_alone = all(side.start <= token.start < side.end for token in tokens if token.kind == NUMBER)
     return side if is_alone else None
-
-
-_WORDS_ONLY = re.compile(r"[^\W\d_]")
-
-
-def is_bare_expression(question: Question) -> bool:
-    """Whether the question holds nothing but the expression, with no word at all."""
-    return question.expression is not None and _WORDS_ONLY.search(question.text) is None

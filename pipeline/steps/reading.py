@@ -59,6 +59,7 @@ class StepReading(NamedTuple):
 
     pieces: tuple[Piece, ...]
     annotations: tuple[Annotation, ...]
+    has_formulas: bool
 
 
 def read_step(text: str) -> StepReading | None:
@@ -72,8 +73,8 @@ def read_step(text: str) -> StepReading | None:
     regions = find_regions(text)
     if regions:
         tokens = tokenize(text, regions)
-        return StepReading((_make_piece(0, tokens, "\n"),), annotations)
-    return StepReading(tuple(_read_pieces(text)), annotations)
+        return StepReading((_make_piece(0, tokens, "\n"),), annotations, has_formulas=True)
+    return StepReading(tuple(_read_pieces(text)), annotations, has_formulas=False)
 
 
 def _read_pieces(text: str) -> Iterator[Piece]:

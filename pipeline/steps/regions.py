@@ -47,6 +47,7 @@ _OPENING = re.compile(
     |(?P<display>\\\[)
     |(?P<paren>\\\()
     |(?P<begin>\\begin\{{(?P<name>{_ENVIRONMENTS})\}})
+    |(?P<drawing>\[asy\]|\\begin\{{(?:asy|tabular|verbatim|lstlisting)\}})
     |(?P<dollars>\$\$)
     |(?P<dollar>\$(?=\S))""",
     re.VERBOSE | re.MULTILINE,
@@ -58,7 +59,7 @@ _PROSE_WORDS = re.compile(r"(?<![\\{A-Za-z])(?:[A-Za-z]{3,}[ ,]+){3}")
 
 def find_regions(text: str) -> list[Region]:
     """The formulas and pieces of code of a text, in order and without overlap."""
-    if "\\" not in text and "$" not in text and "`" not in text and "~~~" not in text:
+    if not any(mark in text for mark in ("\\", "$", "`", "~~~", "[asy]")):
         return []
     regions: list[Region] = []
     position = 0
@@ -101,6 +102,8 @@ def _close(text: str, opening: re.Match[str], finder: _CloserFinder) -> Region |
     kind, closer, reach = RegionKind.DISPLAY, "$$", MAX_FORMULA_CHARACTERS
     if opening["tick"]:
         kind, closer, reach = RegionKind.CODE, opening.group(), MAX_INLINE_CHARACTERS
+    elif opening["drawing"]:
+        kind, closer = RegionKind.CODE, opening.group().replace("[asy", "[/asy").replace("begin", "end")
     elif opening["paren"]:
         kind, closer = RegionKind.INLINE, r"\)"
     elif opening["display"]:

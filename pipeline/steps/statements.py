@@ -8,13 +8,24 @@ operand) is read, but not clean, and a claim about it may hold and never fails.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from tracewright.pipeline.steps import operands
 from tracewright.pipeline.steps.evaluation import find_names
 from tracewright.pipeline.steps.grammar import Literal, Operation, Tree, parse
-from tracewright.pipeline.steps.lexer import BREAK, CLOSE, MONEY, OPEN, OPERATOR, PERCENT, RELATION, STOP, Token
+from tracewright.pipeline.steps.lexer import (
+    BREAK,
+    CLOSE,
+    MODULUS,
+    MONEY,
+    OPEN,
+    OPERATOR,
+    PERCENT,
+    RELATION,
+    STOP,
+    Token,
+)
 from tracewright.pipeline.steps.operands import Segment
 
 MAX_CHAIN_SIDES = 60
@@ -48,6 +59,8 @@ class Chain:
     relations: tuple[str, ...]
     start: int
     end: int
+    modulus: int | None
+    """Of a chain of congruences."""
     follows: str
     """What stands before a chain that begins with its relation: `;` or a new line; empty for other chains."""
 
@@ -57,6 +70,18 @@ def read_chains(tokens: Sequence[Token], follows: str) -> list[Chain]:
     chains: list[Chain] = []
     for statement, before in _split_statements(_open_brackets(tokens), follows):
         chains.extend(_read_statement(statement, before))
+    return _share_modulus(chains)
+
+
+def _share_modulus(chains: list[Chain]) -> list[Chain]:
+    """Congruences below each other name their modulus once, behind the last of them."""
+    modulus = None
+    for index in range(len(chains) - 1, -1, -1):
+        chain = chains[index]
+        if chain.modulus is not None:
+            modulus = chain.modulus
+        elif modulus is not None and "mod" in chain.relations:
+            chains[index] = replace(chain, modulus=modulus)
     return chains
 
 
@@ -146,7 +171,9 @@ def _split_members(statement: Sequence[Token]) -> tuple[list[list[Token]], list[
 def _read_statement(statement: list[Token], before: str) -> list[Chain]:
     if all(token.kind != RELATION for token in statement):
         return []
-    members, relations = _split_members(statement)
+    moduli = [token for token in statement if token.kind == MODULUS]
+    modulus = int(moduli[0].text) if moduli else None
+    members, relations = _split_members([token for token in statement if token.kind != MODULUS])
     follows = before if not members[0] else ""
     chains: list[Chain] = []
     sides: list[Side | None] = [_last_side(operands.read_segments(members[0]))]
@@ -159,17 +186,20 @@ def _read_statement(statement: list[Token], before: str) -> list[Chain]:
         sides.append(None if first is None else _make_side(first))
         is_whole = len(segments) == 1 and first is not None and first.touches_right
         if index < len(relations) and not is_whole and segments:
-            chains.append(_make_chain(sides, names, start, relation, follows))
+            chains.append(_make_chain(sides, names, start, relation, follows, modulus))
             sides, names, follows = [_last_side(segments)], [], ""
             start = segments[-1].tokens[0].start if segments[-1].tokens else relation.end
-    chains.append(_make_chain(sides, names, start, relations[-1], follows))
+    chains.append(_make_chain(sides, names, start, relations[-1], follows, modulus))
     return chains
 
 
-def _make_chain(sides: list[Side | None], names: list[str], start: int, last: Token, follows: str) -> Chain:
+def _make_chain(
+    sides: list[Side | None], names: list[str], start: int, last: Token, follows: str, modulus: int | None
+) -> Chain:
     known = [side for side in sides if side is not None]
     first = known[0].start if known and sides[0] is not None else start
-    return Chain(tuple(sides), tuple(names), first, max([last.end, *(side.end for side in known)]), follows)
+    end = max([last.end, *(side.end for side in known)])
+    return Chain(tuple(sides), tuple(names), first, end, modulus, follows)
 
 
 def _last_side(segments: list[Segment]) -> Side | None:

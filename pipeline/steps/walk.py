@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tracewright.pipeline.steps.answers import find_answer
 from tracewright.pipeline.steps.claims import Claim, make_claim, summarize
 from tracewright.pipeline.steps.comparison import Comparison, compare
+from tracewright.pipeline.steps.equations import IDENTITY
 from tracewright.pipeline.steps.evaluation import evaluate
 from tracewright.pipeline.steps.excuses import Place, excuse
 from tracewright.pipeline.steps.final import check_answer
@@ -51,6 +52,7 @@ class _StepWalk:
         """Where the numbers end that the step arrives at: they are not among those it uses."""
 
     def run(self) -> Finding:
+        self._memory.has_formulas = self._memory.has_formulas or self._reading.has_formulas
         for piece in self._reading.pieces:
             for chain in piece.chains:
                 if len(self._claims) < MAX_CLAIMS_PER_STEP:
@@ -88,10 +90,12 @@ class _StepWalk:
                 start = offset + (previous.start if previous is chain.sides[0] else chain.start)
                 following = chain.sides[place] if place < len(chain.sides) else None
                 comparison = excuse(
-                    compare(previous, relation, side, names),
+                    compare(previous, relation, side, names, modulus=chain.modulus),
                     Place(self._text, offset, previous, side, following, before),
                     self._reading.annotations,
                 )
+                if previous.names or side.names or comparison.left is None:
+                    comparison = self._derive(previous, relation, side, comparison)
                 end = offset + side.end
                 self._claims.append(
                     make_claim(self._text, min(start, end), end, (previous_text, relation, text), comparison)
@@ -102,6 +106,18 @@ class _StepWalk:
                     self._result_ends.add(offset + side.end)
             previous, previous_text, before = side, text, relation
         self._conclude(offset, chain, last)
+
+    def _derive(self, left: Side, relation: str, right: Side, comparison: Comparison) -> Comparison:
+        """An equation that can't be compared may be an identity or follow from what is known."""
+        equations = self._memory.equations
+        if comparison.outcome is CheckOutcome.UNCHECKED:
+            source = equations.prove(left.trees[0], relation, right.trees[0])
+            if source is not None:
+                comparison = Comparison(CheckOutcome.HOLDS)
+                if source != IDENTITY and source != self._index:
+                    self._depends.add(source)
+        equations.add(left.trees[0], relation, right.trees[0], self._index)
+        return comparison
 
     def _conclude(self, offset: int, chain: Chain, last: Number | None) -> None:
         """Remember what the chain came to."""
