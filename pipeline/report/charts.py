@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,11 +13,14 @@ from tracewright.pipeline.report.data import AccuracySeries, ConfidencePanel, Lo
 from tracewright.pipeline.report.svg import SERIES, Ink, draw
 
 _WIDTH, _HEIGHT = 460, 260
-_HALF_HEIGHT = 112
+_HALF_HEIGHT = 116
 _MAX_LOSS_POINTS = 400
 """A drawing this wide shows no more."""
 _PERCENT = ".0%"
+_MAX_DECADES_WITH_STEPS = 3.0
 _UNIT_DOMAIN = [0.0, 1.0]
+_BIN_GAP = 0.06
+"""Left free on either side of a bar, as a share of its bin."""
 
 
 def draw_confidence(panel: ConfidencePanel) -> str:
@@ -76,7 +80,7 @@ def draw_accuracy(series: Sequence[AccuracySeries], name: str = "accuracy") -> s
         scale=alt.Scale(domain=[ticks[0] - 0.35, ticks[-1] + 0.35], nice=False),
         axis=alt.Axis(values=ticks, format="d", grid=False),
     )
-    colour = alt.Color("series:N", scale=_series_scale(names), legend=_legend(names))
+    colour = alt.Color("series:N", scale=_series_scale(names), legend=None)
     y = alt.Y("share:Q", title="Solved", scale=alt.Scale(domain=_UNIT_DOMAIN), axis=_axis(_PERCENT))
     base = alt.Chart(rows)
     bars = base.mark_rule(strokeWidth=2, opacity=0.45).encode(
@@ -105,7 +109,7 @@ def draw_throughput(points: Sequence[RatePoint]) -> str:
         )
         .encode(
             x=alt.X("seconds:Q", title="Seconds since the start", axis=alt.Axis(grid=False, format="d", tickCount=6)),
-            y=alt.Y("rate:Q", title="Tokens per second", axis=_axis("~s"), scale=alt.Scale(zero=True)),
+            y=alt.Y("rate:Q", title="Tokens per second", axis=_axis(",d"), scale=alt.Scale(zero=True)),
         )
     )
     return draw(chart.properties(width=_WIDTH, height=_HEIGHT), "rate")
@@ -114,6 +118,7 @@ def draw_throughput(points: Sequence[RatePoint]) -> str:
 def draw_losses(curves: Sequence[LossCurve]) -> str:
     """The parts of the training loss over optimizer steps, on a logarithmic scale."""
     names = [curve.name for curve in curves]
+    ticks = _choose_log_ticks([point.loss for curve in curves for point in curve.points if point.loss > 0])
     rows = _data(
         {"series": curve.name, "step": point.step, "loss": point.loss}
         for curve in curves
@@ -124,9 +129,14 @@ def draw_losses(curves: Sequence[LossCurve]) -> str:
         alt.Chart(rows)
         .mark_line(strokeWidth=1.8)
         .encode(
-            x=alt.X("step:Q", title="Optimizer steps", axis=alt.Axis(grid=False, format="~s", tickCount=6)),
-            y=alt.Y("loss:Q", title="Loss", scale=alt.Scale(type="log"), axis=_axis("~g")),
-            color=alt.Color("series:N", scale=_series_scale(names), legend=_legend(names)),
+            x=alt.X("step:Q", title="Optimizer steps", axis=alt.Axis(grid=False, format=",d", tickCount=6)),
+            y=alt.Y(
+                "loss:Q",
+                title="Loss",
+                scale=alt.Scale(type="log", domain=[ticks[0], ticks[-1]]),
+                axis=alt.Axis(format="~g", values=ticks),
+            ),
+            color=alt.Color("series:N", scale=_series_scale(names), legend=None),
         )
     )
     return draw(chart.properties(width=_WIDTH, height=_HEIGHT), "loss")
@@ -135,16 +145,21 @@ def draw_losses(curves: Sequence[LossCurve]) -> str:
 def _draw_bins(name: str, counts: Sequence[int], ink: Ink, labelled: bool) -> alt.Chart:
     total, width = sum(counts) or 1, 1 / len(counts)
     rows = _data(
-        {"from": index * width, "to": (index + 1) * width, "share": count / total} for index, count in enumerate(counts)
+        {"from": (index + _BIN_GAP) * width, "to": (index + 1 - _BIN_GAP) * width, "share": count / total, "zero": 0}
+        for index, count in enumerate(counts)
+        if count
     )
     axis = alt.Axis(format=_PERCENT, grid=False, labels=labelled, tickCount=5)
     return (
         alt.Chart(rows)
-        .mark_bar(color=ink.value, binSpacing=2, cornerRadiusEnd=2)
+        .mark_rect(color=ink.value)
         .encode(
-            x=alt.X("from:Q", bin="binned", title="Confidence" if labelled else None, axis=axis),
+            x=alt.X(
+                "from:Q", title="Confidence" if labelled else None, axis=axis, scale=alt.Scale(domain=_UNIT_DOMAIN)
+            ),
             x2="to:Q",
-            y=alt.Y("share:Q", title=name, axis=_axis(_PERCENT, count=4)),
+            y=alt.Y("share:Q", title=name, axis=_axis(_PERCENT, count=4), scale=alt.Scale(zero=True)),
+            y2="zero:Q",
         )
         .properties(width=_WIDTH, height=_HALF_HEIGHT)
     )
@@ -158,16 +173,20 @@ def _axis(number_format: str, count: int = 5) -> alt.Axis:
     return alt.Axis(format=number_format, tickCount=count)
 
 
+def _choose_log_ticks(values: Sequence[float]) -> list[float]:
+    """Numbers such as 0.1, 0.2, 0.5, 1 that enclose the values; powers of ten alone where they span a long way."""
+    low, high = (math.log10(edge) for edge in (min(values, default=1.0), max(values, default=1.0)))
+    mantissas = (1.0,) if high - low > _MAX_DECADES_WITH_STEPS else (1.0, 2.0, 5.0)
+    ticks = [
+        mantissa * 10.0**power for power in range(math.floor(low) - 1, math.ceil(high) + 2) for mantissa in mantissas
+    ]
+    below, above = max(tick for tick in ticks if tick <= 10**low), min(tick for tick in ticks if tick >= 10**high)
+    return [tick for tick in ticks if below <= tick <= above]
+
+
 def _dodge(number: int, count: int) -> float:
     return (number - (count - 1) / 2) * 0.08
 
 
 def _series_scale(names: Sequence[str]) -> alt.Scale:
     return alt.Scale(domain=list(names), range=[SERIES[i % len(SERIES)].value for i in range(len(names))])
-
-
-def _legend(names: Sequence[str]) -> alt.Legend | None:
-    """Below the chart, where it takes no width from it; none for a single series, whose heading says it all."""
-    if len(names) < 2:
-        return None
-    return alt.Legend(orient="bottom", title=None, columns=2 if max(map(len, names)) > 24 else 4, offset=12)

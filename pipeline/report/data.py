@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -59,6 +60,22 @@ class ConfidencePanel:
     reason: str | None = None
     """Why there are no figures, where there are none."""
     comparison: ScoreComparison | None = None
+
+    @property
+    def right_above_nine_tenths(self) -> float | None:
+        """The share of right steps in the bins from 0.9 up; None where there are none."""
+        first = math.ceil(0.9 * len(self.right_counts))
+        return _share(sum(self.right_counts[first:]), sum(self.right_counts))
+
+    @property
+    def wrong_below_half(self) -> float | None:
+        """The share of wrong steps in the bins up to 0.5; None where there are none."""
+        last = len(self.wrong_counts) // 2
+        return _share(sum(self.wrong_counts[:last]), sum(self.wrong_counts))
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from tracewright.schemas.errors import StoreError
 
 MAX_REJECTION_GROUPS = 12
 MAX_ROW_CHARS = 240
+_CONTROL_PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
 
 
 def write_report(data: ReportData, out: Path) -> Path:
@@ -108,6 +109,7 @@ def _make_environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader("tracewright.pipeline.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_show_controls,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -120,3 +122,8 @@ def _make_environment() -> jinja2.Environment:
     }
     environment.filters.update(filters)
     return environment
+
+
+def _show_controls(value: object) -> object:
+    """Control characters as their pictures: HTML allows none but tab and newline."""
+    return value.translate(_CONTROL_PICTURES) if isinstance(value, str) and not isinstance(value, Markup) else value

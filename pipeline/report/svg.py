@@ -66,8 +66,5 @@ def _style(chart: Any) -> alt.TopLevelMixin:
             ticks=False,
             labelPadding=6,
         )
-        .configure_legend(
-            labelColor=Ink.TEXT.value, labelFontSize=12, titleColor=Ink.MUTED.value, symbolSize=90, labelLimit=280
-        )
         .configure_header(labelColor=Ink.TEXT.value, labelFontSize=12, titleColor=Ink.MUTED.value)
     )
