@@ -19,6 +19,9 @@ from tracewright.pipeline.verify.scalars import compare_scalars
 from tracewright.pipeline.verify.shapes import as_row, is_number_set, is_set, is_structure, rows_of, union_parts
 from tracewright.pipeline.verify.values import Finding, Truth
 
+_RATIO_OF_TWO = 2
+"""Longer ratios are no quotients."""
+
 
 def compare_answers(gold: Node, given: Node, policy: Policy) -> Finding:
     """Whether the given answer is the gold answer; UNKNOWN where only algebra could say."""
@@ -93,6 +96,10 @@ class _Comparison:
                 return self._lists(gold, given)
             case Apply("∪"), Apply("∪"):
                 return compare_unordered(union_parts(gold), union_parts(given), self.compare, distinct=True)
+            case Apply("ratio", a), Apply("ratio", b) if len(a) == len(b) > _RATIO_OF_TWO:
+                crossed = zip(a[1:], b[1:], strict=True)
+                pairs = [(Apply("*", (x, b[0])), Apply("*", (y, a[0]))) for x, y in crossed]
+                return all_same([self.compare(x, y) for x, y in pairs])
             case Group("{", _, (item,)), other if not is_structure(other):
                 return self.compare(item, other)
             case other, Group("{", _, (item,)) if not is_structure(other):

@@ -63,7 +63,10 @@ class ExactEvaluator:
         operation = _OPERATIONS.get(node.name)
         if operation is None:
             raise UndecidedError(f"{node.name} is not rational")
-        result = operation(*map(self.value, node.arguments))
+        try:
+            result = operation(*map(self.value, node.arguments))
+        except TypeError as error:
+            raise UndecidedError(f"{node.name} of {len(node.arguments)} arguments") from error
         self._charge(result)
         return result
 
@@ -233,7 +236,7 @@ _OPERATIONS: dict[str, Callable[..., Fraction]] = {
     "base": _based,
     "sqrt": _square_root,
     "cbrt": lambda value: _root(value, 3),
-    "abs": lambda value: abs(value),
+    "abs": lambda value: max(value, -value),
     "sgn": lambda value: Fraction((value > 0) - (value < 0)),
     "floor": lambda value: Fraction(math.floor(value)),
     "ceil": lambda value: Fraction(math.ceil(value)),

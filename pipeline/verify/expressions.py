@@ -65,7 +65,7 @@ class ExpressionParser(Cursor, ABC):
                 factors = [Apply("/", (multiply(factors), self._signed_power()))]
             elif self.accept("mod"):
                 factors = [Apply("mod", (multiply(factors), self._signed_power()))]
-            elif self._is_factor_ahead():
+            elif self._is_factor_ahead() and not self._are_two_numbers(factors[-1]):
                 factors.append(self.power())
             else:
                 return multiply(factors)
@@ -76,11 +76,12 @@ class ExpressionParser(Cursor, ABC):
         self.accept("+")
         return self.power()
 
+    def _are_two_numbers(self, before: Node) -> bool:
+        """`2 3` is no product, `2^6 3^5` is one."""
+        return self.token.kind is Kind.NUMBER and isinstance(before, Number)
+
     def _is_factor_ahead(self) -> bool:
         token = self.token
-        if token.kind is Kind.NUMBER:
-            before = self._tokens[self._position - 1]
-            return before.kind is not Kind.NUMBER
         if token.kind is Kind.LETTER and token.text == "d" and self.integrals:
             return self.look().kind is not Kind.LETTER
         if token.kind is Kind.COMMAND:

@@ -14,7 +14,13 @@ from enum import StrEnum
 
 from tracewright.pipeline.verify.boxes import find_boxes, last_group
 from tracewright.pipeline.verify.limits import MAX_ANSWER_CHARS, MAX_PROSE_CHARS
-from tracewright.pipeline.verify.phrases import answer_in_phrase, first_sentence, last_mathematics, starts_as_answer
+from tracewright.pipeline.verify.phrases import (
+    answer_in_phrase,
+    first_sentence,
+    last_mathematics,
+    retracted,
+    starts_as_answer,
+)
 from tracewright.pipeline.verify.spans import formulas_in, runs_in
 
 _FINAL_WORDS = r"final\s+answers?|最终答案|réponse\s+finale|respuesta\s+final|endgültige\s+antwort"
@@ -26,6 +32,7 @@ _ANSWER_IS = re.compile(rf"(?<!\w)(?:{_WORDS})[*_]*{_BETWEEN}{_VERB}[\s*_:：]*"
 _ANSWER_LABEL = re.compile(r"^[ \t*_>#-]*(?:A|Ans|Answer|Result|Solution)[ \t*_]*[:：][\s*_]*", re.MULTILINE)
 _HASHES = re.compile(r"####[ \t]*(?P<answer>[^\n]*)")
 _ANSWER_TAG = re.compile(r"</?answer>", re.IGNORECASE)
+_ANNOUNCEMENT = re.compile(r"\\text\s*\{[^{}]*\banswer(?:\s+is)?\s*:?\s*\}", re.IGNORECASE)
 _PERCENT_AFTER = re.compile(r"\s*(?:\$|\\\))?\s*(?:\\?%|percent\b|per\s?cent\b)", re.IGNORECASE)
 _PROSE_WORD = re.compile(r"(?<![\\\w])[^\W\d_]{2,}(?![\w(])")
 _TEXT_COMMAND = re.compile(r"\\(?:text|mbox|textbf|mathrm|operatorname)\s*\{[^{}]*\}")
@@ -93,9 +100,15 @@ def _boxed(text: str) -> Iterator[Extraction]:
     boxes = find_boxes(text)
     if boxes:
         group = last_group(text, boxes)
-        contents = list(dict.fromkeys(box.content.strip() for box in group))
+        contents = list(dict.fromkeys(_without_announcement(box.content.strip()) for box in group))
         percent = "%" if len(contents) == 1 and _PERCENT_AFTER.match(text, group[-1].end) else ""
         yield Extraction(", ".join(contents) + percent, AnswerSource.BOXED, group[-1].start)
+
+
+def _without_announcement(content: str) -> str:
+    r"""`\text{The answer is } 10` says 10."""
+    found = _ANNOUNCEMENT.match(content)
+    return content[found.end() :].strip() or content if found else content
 
 
 def _hashes(text: str) -> Iterator[Extraction]:
@@ -118,13 +131,19 @@ def _tags(text: str) -> Iterator[Extraction]:
 
 
 def _prose(text: str, mark: re.Pattern[str], source: AnswerSource, *, raw: bool) -> Iterator[Extraction]:
-    """The answer after the last mark that something follows."""
+    """The answer after the last mark that something follows, or what the text corrects it to."""
     offset = max(0, len(text) - MAX_PROSE_CHARS)
     for found in reversed(list(mark.finditer(text, offset))):
-        sentence = first_sentence(text[found.end() : found.end() + MAX_PROSE_CHARS])
+        sentence = first_sentence(text[found.end() :])
         if sentence and sentence != "$":
-            yield Extraction(sentence if raw else answer_in_phrase(sentence), source, found.start())
+            yield Extraction(sentence if raw else _stated(sentence, text[found.end() :]), source, found.start())
             return
+
+
+def _stated(sentence: str, text: str) -> str:
+    correction = retracted(text)
+    corrected = last_mathematics(correction) if correction else None
+    return corrected or answer_in_phrase(sentence)
 
 
 def _is_answer_itself(text: str) -> bool:

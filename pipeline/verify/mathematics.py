@@ -9,18 +9,22 @@ from tracewright.pipeline.verify.clean import clean_answer, strip_delimiters
 from tracewright.pipeline.verify.clock import read_clock, same_clock
 from tracewright.pipeline.verify.compare import compare_answers
 from tracewright.pipeline.verify.failures import LimitError, UnreadableError
-from tracewright.pipeline.verify.nodes import Node, Number, Quantity, Words, walk
+from tracewright.pipeline.verify.nodes import Apply, Node, Number, Quantity, walk
 from tracewright.pipeline.verify.normal_text import normal_words
 from tracewright.pipeline.verify.number_words import read_number_words
 from tracewright.pipeline.verify.parser import parse_answer
 from tracewright.pipeline.verify.policy import Policy
 from tracewright.pipeline.verify.tokens import Commas
+from tracewright.pipeline.verify.units import read_unit
 from tracewright.pipeline.verify.values import Finding, Truth
 
 _COMMA_BETWEEN_DIGITS = re.compile(r"\d,\d")
 _PLAIN_INTEGER = re.compile(r"-?\d{1,300}")
 _LABELLED = re.compile(
     r"(?P<amount>-?[$€£¥₹]?-?\d[\d,.]*)\s+(?P<label>[^\W\d_]+(?:[ ,'’.-]+[^\W\d_]{2,})+|[^\W\d_]{3,})"
+)
+_COMPOUND = re.compile(
+    r"(?P<many>\d+)\s*(?P<larger>[a-z]+)\.?(?:\s*,)?(?:\s+and)?\s+(?P<few>\d+(?:\.\d+)?)\s*(?P<smaller>[a-z]+)\.?"
 )
 _NO_ANSWERS = frozenset({"nan", "null", "n/a", "na", "none of these", "?"})
 _SPACE = re.compile(r"\s+")
@@ -64,16 +68,14 @@ def readings(text: str, *, decimal_comma: bool) -> Iterator[Node]:
     Raises:
         LimitError, UnreadableError: it means nothing that can be read.
     """
-    labelled = _labelled(text)
+    labelled = _compound(text) or _labelled(text)
+    text = read_number_words(text) or text
     try:
         first = parse_answer(text)
     except UnreadableError:
         if labelled is None:
             raise
         first = labelled
-    if isinstance(first, Words):
-        numeral = read_number_words(first.text)
-        first = parse_answer(numeral) if numeral else first
     yield first
     if labelled is not None and labelled != first:
         yield labelled
@@ -82,6 +84,16 @@ def readings(text: str, *, decimal_comma: bool) -> Iterator[Node]:
     yield parse_answer(text, Commas.LISTS)
     if decimal_comma and not any(isinstance(part, Number) and part.decimals for part in walk(first)):
         yield parse_answer(text, Commas.DECIMALS)
+
+
+def _compound(text: str) -> Node | None:
+    """One quantity in two units: `2 hours 30 minutes`, `5 ft 6 in`."""
+    found = _COMPOUND.fullmatch(text)
+    units = (read_unit(found["larger"]), read_unit(found["smaller"])) if found else (None, None)
+    if found is None or not units[0] or not units[1] or units[0].dimensions != units[1].dimensions:
+        return None
+    smaller = Apply("*", (parse_answer(found["few"]), Number(units[1].factor / units[0].factor)))
+    return Quantity(Apply("+", (parse_answer(found["many"]), smaller)), found["larger"])
 
 
 def _labelled(text: str) -> Node | None:

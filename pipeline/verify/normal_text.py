@@ -8,6 +8,7 @@ import unicodedata
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _COMMAND = re.compile(r"\\(?:text|mbox|textbf|textit|mathrm|mathbf|operatorname|textrm)\b|\\[,;:! ]|[${}~]")
 _POSSESSIVE = re.compile(r"['’`´]")
+_INITIALS = re.compile(r"\b(?:[^\W\d_]\.){2,}")
 _PUNCTUATION = re.compile(r"[^\w%+\-/.]+|(?<!\d)\.|\.(?!\d)|_")
 _HYPHEN = re.compile(r"(?<=[^\W\d])[-/](?=[^\W\d])")
 _SYNONYMS = {
@@ -24,6 +25,7 @@ def normal_words(text: str, *, ignore_case: bool = True) -> str:
     text = unicodedata.normalize("NFKD", _COMMAND.sub(" ", text))
     text = "".join(character for character in text if not unicodedata.combining(character))
     text = text.casefold() if ignore_case else text
+    text = _INITIALS.sub(lambda found: found.group().replace(".", ""), text)
     text = _HYPHEN.sub(" ", _POSSESSIVE.sub("", text))
     text = _ARTICLES.sub(" ", _PUNCTUATION.sub(" ", text))
     return " ".join(text.split())

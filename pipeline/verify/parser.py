@@ -76,7 +76,7 @@ class AnswerParser(CommandParser):
         self.currency = ""
         value = self._set()
         unit = self._words()
-        if self.currency and unit.startswith(("/", "per")):
+        if self.currency and unit:
             unit = f"{self.currency} {unit}"
         unit = unit or self.currency
         self.currency = ""
@@ -119,8 +119,8 @@ class AnswerParser(CommandParser):
         with self.nested():
             left = self.expect(*_CLOSING)
             bars, self._bars = self._bars, 0
-            closed = self.accept(*_CLOSING[left]) if left != "]" else None
-            node = Group(left, closed, ()) if closed else self._filled(left)
+            is_empty = left in ("(", "{", "\\{") and self.accept(*_CLOSING[left])
+            node = _group(left, ")", []) if is_empty else self._filled(left)
             self._bars = bars
             return node
 

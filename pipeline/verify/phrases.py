@@ -7,7 +7,8 @@ import re
 from tracewright.pipeline.verify.spans import formulas_in, runs_in
 
 _LINK = re.compile(
-    r"\s*(?:[,;&、，]|(?:[,;]\s*)?\(?(?:and|or|和|或)\b(?:\s+(?:maybe|perhaps|possibly|also|else|even))?)\s*\(?",
+    r"\s*(?:[,;&、，]|(?:[,;]\s*)?\(?(?:and|or|和|或)\b(?:\s+(?:maybe|perhaps|possibly|also|else|even))?"
+    r"|[,;]?\s*\(?(?:maybe|perhaps|possibly)\b)\s*\(?",
     re.IGNORECASE,
 )
 _LEAD = re.compile(
@@ -18,20 +19,33 @@ _LEAD = re.compile(
 )
 _CLAUSE = re.compile(
     r"[\s,;(]+(?:because|since|which|so|thus|therefore|hence|but|not|rather than|instead of|as required|as desired|"
-    r"where|is the|are the)\b",
+    r"where|is the|are the|and (?![A-Za-z]\s?[=<>(])(?=[A-Za-z]{2})\w+)\b",
     re.IGNORECASE,
 )
 _QUALIFIER = re.compile(
     r"(?:\b(?:at (?:least|most)|(?:more|less|fewer|greater|larger|smaller|other|bigger|higher|lower) than"
     r"(?: or equal to)?|except(?: for)?|not(?: equal to)?|isn't|aren't|cannot be|can't be|never|over|under|above|below|"
-    r"exceeds|up to|multiples? of|divisible by|between|nearly|almost|without|excluding|unless|no)\s+)$",
+    r"exceeds|up to|minus|negative|multiples? of|divisible by|between|nearly|almost|without|excluding|unless|no)\s+)$",
     re.IGNORECASE,
 )
 _MAX_QUALIFIER_CHARS = 40
 _SENTENCE_END = re.compile(r"[.!?](?=[\s\"')\]*]|$)|[。！？]|\n")
 _STARTS_AS_ANSWER = re.compile(
-    r"[-+−±√∛\\$€£¥₹({\[|\d.½⅓⅔¼¾∅π∞]|[A-Za-z][\w' ]{0,30}(?:\([A-Za-z0-9, ]{1,10}\))?\s?[=<>≤≥≠≈^∈*/+(²³_-]"
-    r"|[A-Za-z][²³'.]?$|(?:sqrt|sin|cos|tan|log|ln|pi|exp)\b"
+    r"[-+−±√∛\\$€£¥₹({\[|\d.½⅓⅔¼¾∅π∞=]"
+    # A letter, a short product or a function of letters, and then an operator, a relation or a LaTeX command.
+    r"|[A-Za-zα-ω]{1,3}(?:_\{?\w+\}?|\d|')*(?:\([A-Za-z0-9, ]{1,10}\))?\s?(?:[=<>≤≥≠≈∈^*/+!²³|(_-]|\\[a-z]|$)"
+    r"|[A-Za-z]+(?: [A-Za-z]+){0,2}\s?="
+    r"|(?:sqrt|sin|cos|tan|log|ln|pi|exp|factorial)\b"
+)
+_VERDICT = re.compile(
+    r"\b(?:no(?: real)? solutions?|does not exist|infinitely many(?: solutions)?|undefined|all real numbers|"
+    r"cannot be determined|not enough information)\b",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(r"(?<=[.!?\n])\s*(?:Note|Remark|P\.?S|I hope|Let me know|Hope)\b", re.IGNORECASE)
+_RETRACTION = re.compile(
+    r"\b(?:wait|actually|correction|oops|scratch that|(?:that|this)(?:'s| is| was) (?:wrong|incorrect|a mistake))\b",
+    re.IGNORECASE,
 )
 
 
@@ -62,10 +76,16 @@ def answer_in_phrase(phrase: str) -> str:
 def last_mathematics(text: str) -> str | None:
     """The last formula or number of a text, with those it is listed with and the words after it in its sentence.
 
-    Words that make another answer of it (`at least 5`) belong to it.
+    Words that make another answer of it (`at least 5`) belong to it. A last sentence that says that there is no
+    solution, or that all numbers are, is the answer itself.
     """
+    aside = _ASIDE.search(text)
+    text = text[: aside.start()] if aside else text
     formulas = formulas_in(text)
     spans = sorted([*formulas, *runs_in(text, formulas)])
+    *_, verdict = [None, *_VERDICT.finditer(text)]
+    if verdict and (not spans or spans[-1][1] < verdict.start()):
+        return verdict.group()
     if not spans:
         return None
     start, end = spans.pop()
@@ -75,6 +95,12 @@ def last_mathematics(text: str) -> str | None:
     start -= len(qualifier.group()) if qualifier else 0
     after = text[end:].split("\n", 1)[0]
     return text[start:end] + _before_clause(after[: len(after) - len(after.lstrip())] + first_sentence(after))
+
+
+def retracted(text: str) -> str | None:
+    """What a text that takes an answer back says after that; None where it takes none back."""
+    found = _RETRACTION.search(text)
+    return text[found.end() :] if found else None
 
 
 def _before_clause(phrase: str) -> str:

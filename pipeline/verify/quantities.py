@@ -10,6 +10,8 @@ from tracewright.pipeline.verify.nodes import Apply, Node, Number, Quantity, Sym
 from tracewright.pipeline.verify.policy import Policy
 from tracewright.pipeline.verify.units import LETTER_UNITS, Unit, read_unit
 
+_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+
 
 @dataclass(frozen=True, slots=True)
 class Measure:
@@ -28,7 +30,8 @@ def measure(node: Node) -> Measure:
     match node:
         case Quantity(value, unit):
             inner = measure(value)
-            return Measure(inner.value, read_unit(unit), unit, inner.percent, inner.degrees)
+            scale, rest = _split_scale(unit)
+            return Measure(_scale(inner.value, scale), read_unit(rest), rest, inner.percent, inner.degrees)
         case Apply("%", (value,)):
             return Measure(value, percent=True)
         case Apply("°", (value,)):
@@ -38,6 +41,14 @@ def measure(node: Node) -> Measure:
             return Measure(Apply("neg", (inner.value,)), inner.unit, inner.label, inner.percent, inner.degrees)
         case _:
             return Measure(node)
+
+
+def _split_scale(words: str) -> tuple[Fraction, str]:
+    """`million dollars` as a million and `dollars`."""
+    currency = words[:1] if words[:1] in "$€£¥₹" else ""
+    first, _, rest = words.removeprefix(currency).strip().partition(" ")
+    scale = _SCALES.get(first.casefold())
+    return (Fraction(1), words) if scale is None else (Fraction(scale), rest or currency)
 
 
 def _is_signed(node: Node) -> bool:

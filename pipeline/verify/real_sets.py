@@ -9,7 +9,7 @@ from functools import cmp_to_key
 
 from tracewright.pipeline.verify.failures import LimitError, UndecidedError
 from tracewright.pipeline.verify.names import name_of
-from tracewright.pipeline.verify.nodes import Apply, Group, Listing, Node, Number, Relation, Symbol, Words, free_symbols
+from tracewright.pipeline.verify.nodes import Apply, Call, Group, Listing, Node, Relation, Symbol, Words, free_symbols
 from tracewright.pipeline.verify.numeric import NumericEvaluator
 from tracewright.pipeline.verify.values import Truth, exact_value, same_value
 
@@ -214,7 +214,7 @@ def _from_relation(node: Relation) -> RealSet:
 
 
 def _is_name(node: Node) -> bool:
-    return not isinstance(node, Group | Words | Number) and node not in (Symbol("e"), Symbol("i"))
+    return isinstance(node, Symbol | Call) and node not in (Symbol("e"), Symbol("i"))
 
 
 def _half_line(sign: str | None, node: Node) -> RealSet:

@@ -11,7 +11,8 @@ _INFINITIES = (Symbol("∞"), Apply("neg", (Symbol("∞"),)))
 
 def is_structure(node: Node) -> bool:
     """Whether it is something else than one value or words."""
-    return isinstance(node, Group | Listing | Relation | Matrix) or is_number_set(node)
+    long_ratio = isinstance(node, Apply) and node.name == "ratio" and len(node.arguments) > 2
+    return isinstance(node, Group | Listing | Relation | Matrix) or long_ratio or is_number_set(node)
 
 
 def is_number_set(node: Node) -> bool:

@@ -26,7 +26,16 @@ INVERSES = {
 CONSTANT_WORDS = {"pi": "π", "inf": "∞", "infty": "∞", "infinity": "∞", "oo": "∞", "Infinity": "∞"}
 SIGN_WORDS = {
     **{"and": "and", "or": "or", "AND": "and", "OR": "or", "equals": "=", "in": "∈", "times": "*", "plus": "+"},
-    **{"minus": "-", "mod": "mod", "percent": "%", "percents": "%", "pct": "%", "degrees": "°", "degree": "°"},
+    **{
+        "minus": "-",
+        "negative": "-",
+        "mod": "mod",
+        "percent": "%",
+        "percents": "%",
+        "pct": "%",
+        "degrees": "°",
+        "degree": "°",
+    },
     **{"union": "∪", "intersect": "∩"},
 }
 
