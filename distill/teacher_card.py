@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors import safe_open
-
+from tracewright.distill.arithmetic_model import VOCABULARY
 from tracewright.distill.evaluation import Evaluation
 from tracewright.distill.teacher import TeacherTraining
 from tracewright.pipeline.confidence import Calibration, NotEnoughData
+from tracewright.pipeline.engines.checkpoint import count_parameters
+from tracewright.schemas.base import Frozen
+
+_NOTE = "training.json"
 
 _CARD = """---
 license: apache-2.0
@@ -37,39 +40,42 @@ It was meant to be honestly worse on 4 and 5 operators: its mistakes are what sc
 """
 
 
-def write_teacher_card(
-    out: Path, config: TeacherTraining, evaluation: Evaluation, calibration: Calibration | NotEnoughData, seconds: float
-) -> None:
-    """Write README.md beside the checkpoint; every figure in it was just measured."""
+class TrainingNote(Frozen):
+    """How a teacher was trained, kept beside its weights."""
+
+    config: TeacherTraining
+    seconds: float
+
+
+def write_training_note(out: Path, config: TeacherTraining, seconds: float) -> None:
+    """Keep the settings and the time that the training took."""
+    note = TrainingNote(config=config, seconds=round(seconds, 1))
+    (out / _NOTE).write_text(note.model_dump_json(indent=1) + "\n")
+
+
+def write_teacher_card(out: Path, evaluation: Evaluation, calibration: Calibration | NotEnoughData) -> None:
+    """Write README.md beside the checkpoint; every figure in it was just measured.
+
+    Raises:
+        FileNotFoundError: the folder has no note of how the teacher was trained.
+    """
+    note = TrainingNote.model_validate_json((out / _NOTE).read_bytes())
     rows: list[str] = []
     for level in evaluation.levels:
         accuracy = evaluation.accuracy([level])
         low, high = accuracy.interval
         rows.append(f"| {level} | {accuracy.problems:,} | {accuracy.share:.1%} | {low:.1%} to {high:.1%} |")
-    parameters, vocabulary = _count_parameters(out / "model.safetensors")
     text = _CARD.format(
-        parameters=parameters,
-        vocabulary=vocabulary,
+        parameters=count_parameters(out),
+        vocabulary=len(VOCABULARY),
         rows="\n".join(rows),
-        steps=config.steps,
-        batch=config.batch_size,
-        minutes=seconds / 60,
-        seed=config.seed,
+        steps=note.config.steps,
+        batch=note.config.batch_size,
+        minutes=note.seconds / 60,
+        seed=note.config.seed,
         calibration=_describe(calibration),
     )
     (out / "README.md").write_text(text)
-
-
-def _count_parameters(weights: Path) -> tuple[int, int]:
-    with safe_open(weights, "numpy") as tensors:
-        shapes = {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}  # noqa: SIM118
-    total = 0
-    for shape in shapes.values():
-        size = 1
-        for dimension in shape:
-            size *= dimension
-        total += size
-    return total, shapes["model.embed_tokens.weight"][0]
 
 
 def _describe(calibration: Calibration | NotEnoughData) -> str:

@@ -14,10 +14,12 @@ from tracewright.flows.curate import curate
 from tracewright.flows.generate import ENGINE_LOG, generate
 from tracewright.flows.progress import StageProgress, show_progress
 from tracewright.flows.release import release
-from tracewright.flows.report import write_demo_report
+from tracewright.flows.report import report
 from tracewright.flows.teacher import embedded_config
 from tracewright.pipeline.config import GenerateConfig, ProblemsConfig
 from tracewright.pipeline.curate import read_slice
+from tracewright.pipeline.engines import embedded
+from tracewright.pipeline.engines.checkpoint import count_parameters
 from tracewright.pipeline.engines.teachers import RunningTeacher
 from tracewright.pipeline.release import find_releases, open_release
 from tracewright.pipeline.sources import draw_problems, write_problems
@@ -41,18 +43,18 @@ def demo(out: Path, problems: int) -> dict[str, Any]:
         teacher=embedded_config(),
         store=store,
     )
-    with RunningTeacher(config.teacher, store / ENGINE_LOG) as teacher:
+    with RunningTeacher(config.teacher, out / ENGINE_LOG) as teacher:
         counts = generate(config, teacher)
         evaluation = evaluate(teacher)
-    curated = curate(store, SLICE_NAME)
+    curate(store, SLICE_NAME)
     published, manifest = publish(store, out / "releases")
-    return write_demo_report(
+    return report(
         out,
         counts=counts,
         evaluation=evaluation,
-        curated=curated,
         release=published,
         manifest=manifest,
+        parameters=count_parameters(embedded.checkpoint_path()),
         seconds=time.monotonic() - started,
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 
 from tracewright.flows.progress import StageProgress, show_progress
 from tracewright.pipeline.config import GenerateConfig
@@ -15,39 +16,52 @@ from tracewright.pipeline.engines.teachers import RunningTeacher
 from tracewright.pipeline.generation import GenerationCounts, Teaching, choose_calibration, generate_missing
 from tracewright.pipeline.sources import count_problems, read_problems
 from tracewright.pipeline.store import Store
+from tracewright.schemas import EngineError
 
 ENGINE_LOG = Path("logs") / "engine.log"
 
 
-@flow(name="generate", retries=0, validate_parameters=False)
+@flow(name="generate", validate_parameters=False)
 def generate(config: GenerateConfig, teacher: RunningTeacher | None = None) -> GenerationCounts:
     """Ask the config's teacher for every trace that its store does not hold; run again, it finishes what is missing.
 
     `teacher` is a running one to use instead of starting the config's; it is left running.
     """
+    wanted = count_problems(config.problems)
     store = Store.open(config.store, create=True)
-    if teacher is not None:
-        counts = make_traces(config, store, teacher)
-    else:
-        with RunningTeacher(config.teacher, config.store / ENGINE_LOG) as started:
-            counts = make_traces(config, store, started)
+    counts = make_traces(config, store, teacher, wanted and wanted * config.teacher.samples)
     publish_counts(counts)
     return counts
 
 
-@task(name="make traces", retries=2, retry_delay_seconds=5, cache_policy=NO_CACHE)
-def make_traces(config: GenerateConfig, store: Store, teacher: RunningTeacher) -> GenerationCounts:
-    """One partition: all of the config's problems. A retry finishes what the failed try left."""
+def engine_died(_task: object, _run: object, state: State[object]) -> bool:
+    """A retry helps where the engine died, and only there: bad input stays bad."""
+    return isinstance(state.result(raise_on_failure=False), EngineError)
+
+
+@task(name="make traces", retries=2, retry_delay_seconds=5, retry_condition_fn=engine_died, cache_policy=NO_CACHE)
+def make_traces(
+    config: GenerateConfig, store: Store, teacher: RunningTeacher | None, wanted: int | None
+) -> GenerationCounts:
+    """One partition: all of the config's problems. A retry finishes what is left, on an engine of its own."""
+    if teacher is None or not teacher.engine.is_alive:
+        with RunningTeacher(config.teacher, store.path / ENGINE_LOG) as started:
+            return ask_teacher(config, store, started, wanted)
+    return ask_teacher(config, store, teacher, wanted)
+
+
+def ask_teacher(config: GenerateConfig, store: Store, teacher: RunningTeacher, wanted: int | None) -> GenerationCounts:
+    """Ask a running teacher, and show how far it is."""
     teaching = Teaching(
         teacher=teacher.ref,
         samples=config.teacher.samples,
         max_tokens=config.teacher.max_tokens,
         system=config.teacher.system,
+        template=config.teacher.template,
         calibration=choose_calibration(store, teacher.ref),
     )
     with show_progress() as progress, store.writer() as writer:
-        total = count_problems(config.problems)
-        stage = StageProgress(progress, "generate", total and total * config.teacher.samples)
+        stage = StageProgress(progress, "generate", wanted)
         counts = generate_missing(
             store, writer, read_problems(config.problems), teaching, teacher.engine, lambda c: show(stage, c)
         )

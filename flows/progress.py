@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -25,8 +25,13 @@ console = Console(stderr=True, highlight=False)
 """Everything for people goes to stderr: stdout belongs to results."""
 
 
+def say(message: str) -> None:
+    """One line for people, never wrapped and never read as markup."""
+    console.print(message, soft_wrap=True, markup=False)
+
+
 @contextmanager
-def show_progress() -> Iterator[Progress]:
+def show_progress() -> Generator[Progress]:
     """A live display of one line a stage."""
     with Progress(
         TextColumn("[bold]{task.description:<12}"),

@@ -12,8 +12,9 @@ from pathlib import Path
 from tracewright.schemas import StoreError
 
 _SETTINGS = {
-    "PREFECT_LOGGING_LEVEL": "ERROR",
-    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    # Its errors are tracebacks; the command line says each error once, in one line, and the run keeps the whole.
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_CLI_COLORS": "false",

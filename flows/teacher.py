@@ -10,8 +10,8 @@ from prefect.cache_policies import NO_CACHE
 
 from tracewright.distill.evaluation import Evaluation, evaluate_greedy
 from tracewright.distill.teacher import TeacherTraining, TrainingProgress, save_checkpoint, train_teacher
-from tracewright.distill.teacher_card import write_teacher_card
-from tracewright.flows.progress import StageProgress, console, show_progress
+from tracewright.distill.teacher_card import write_teacher_card, write_training_note
+from tracewright.flows.progress import StageProgress, say, show_progress
 from tracewright.pipeline.confidence import Calibration, NotEnoughData, fit, sample_trace, save_calibration
 from tracewright.pipeline.config import TeacherConfig
 from tracewright.pipeline.engines import embedded
@@ -30,18 +30,26 @@ _CALIBRATION_SEED = 202
 
 @flow(name="make-teacher", validate_parameters=False)
 def make_teacher(out: Path, steps: int | None = None) -> Evaluation:
-    """Train the teacher, measure it on held-out problems, and calibrate the confidence of its steps."""
-    config = TeacherTraining() if steps is None else TeacherTraining(steps=steps)
-    seconds = train(config, out)
-    with RunningTeacher(embedded_config(out), out / "engine.log") as teacher, show_progress() as progress:
+    """Train the teacher, then measure it."""
+    train(TeacherTraining() if steps is None else TeacherTraining(steps=steps), out)
+    return measure_teacher(out)
+
+
+@flow(name="measure-teacher", validate_parameters=False)
+def measure_teacher(out: Path) -> Evaluation:
+    """Solve held-out problems, calibrate the confidence of the steps, and write both on the teacher's card."""
+    log = out / "engine.log"
+    with RunningTeacher(embedded_config(out), log) as teacher, show_progress() as progress:
         evaluation = evaluate(teacher, StageProgress(progress, "evaluate", EVALUATION_PROBLEMS))
         calibration = calibrate(teacher, StageProgress(progress, "calibrate", CALIBRATION_PROBLEMS))
-    (out / "engine.log").unlink()
+    log.unlink()
+    for old in (out / "calibration").glob("*.json"):
+        old.unlink()
     if isinstance(calibration, Calibration):
         save_calibration(calibration, out / "calibration")
-    write_teacher_card(out, config, evaluation, calibration, seconds)
+    write_teacher_card(out, evaluation, calibration)
     for level in evaluation.levels:
-        console.print(f"{level} operators: {evaluation.accuracy([level]).share:.1%} of held-out problems")
+        say(f"{level} operators: {evaluation.accuracy([level]).share:.1%} of held-out problems")
     return evaluation
 
 
@@ -57,8 +65,8 @@ def embedded_config(checkpoint: Path | None = None) -> TeacherConfig:
 
 
 @task(cache_policy=NO_CACHE)
-def train(config: TeacherTraining, out: Path) -> float:
-    """Train and save; gives the seconds it took."""
+def train(config: TeacherTraining, out: Path) -> None:
+    """Train and save, with a note of how it was trained."""
     seconds = 0.0
     with show_progress() as progress:
         stage = StageProgress(progress, "train", config.steps)
@@ -69,7 +77,7 @@ def train(config: TeacherTraining, out: Path) -> float:
             stage.update(now.step, f"loss {now.loss:.4f}, {now.tokens_per_second:,.0f} tok/s")
 
         save_checkpoint(*train_teacher(config, show), out)
-    return seconds
+    write_training_note(out, config, seconds)
 
 
 @task(cache_policy=NO_CACHE)

@@ -15,6 +15,7 @@ from typing import Any
 from tracewright.pipeline.confidence import Calibration, find_calibration, save_calibration
 from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.engines.base import Completion, Engine, Failure, Request
+from tracewright.pipeline.prompts import render_prompt
 from tracewright.pipeline.scoring import Task, keep_attempt, score_completion
 from tracewright.pipeline.store import Store, TraceWriter
 from tracewright.schemas import Attempt, FinishReason, Outcome, Problem, Rejection, TeacherRef, make_id
@@ -28,6 +29,8 @@ class Teaching:
     samples: int = 1
     max_tokens: int | None = None
     system: str | None = None
+    template: str | None = None
+    """A Jinja template that makes the prompt from the problem; None: the question itself."""
     calibration: Calibration | None = None
 
 
@@ -145,7 +148,7 @@ class _Run:
                     self.report(self.counts)
                 elif task.trace_id not in self.in_flight:
                     self.in_flight[task.trace_id] = task
-                    yield Request(task.trace_id, problem.question, self._seed(task), self.teaching.system)
+                    yield Request(task.trace_id, self._prompt(problem), self._seed(task), self.teaching.system)
 
     def take(self, result: Completion | Failure) -> None:
         """Write a result to the journal, then score and store it."""
@@ -183,6 +186,9 @@ class _Run:
         else:
             self.counts.truncated += 1
 
+    def _prompt(self, problem: Problem) -> str:
+        return problem.question if self.teaching.template is None else render_prompt(self.teaching.template, problem)
+
     def _seed(self, task: Task) -> int:
         return int(make_id("seed", task.teacher.sampling.seed, task.trace_id)[:15], 16)
 
@@ -190,16 +196,10 @@ class _Run:
 def _from_record(record: Mapping[str, Any]) -> Completion | Failure:
     if "reason" in record:
         return Failure(**record)
-    tuples = {
-        name: None if record[name] is None else tuple(record[name])
-        for name in ("token_ids", "token_logprobs", "token_ends")
-    }
-    top = record["top_logprobs"]
-    return Completion(
-        **{
-            **record,
-            **tuples,
-            "finish_reason": FinishReason(record["finish_reason"]),
-            "top_logprobs": None if top is None else tuple(tuple(one) for one in top),
-        }
-    )
+    fields: dict[str, Any] = dict(record)
+    for name in ("token_ids", "token_logprobs", "token_ends"):
+        fields[name] = None if fields[name] is None else tuple(fields[name])
+    top = fields["top_logprobs"]
+    fields["top_logprobs"] = None if top is None else tuple(tuple(one) for one in top)
+    fields["finish_reason"] = FinishReason(fields["finish_reason"])
+    return Completion(**fields)

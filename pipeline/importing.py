@@ -48,7 +48,7 @@ def import_traces(
 
 
 def _add(row: ImportedTrace, writer: TraceWriter, counts: ImportCounts) -> None:
-    task = Task(row.problem, _teacher(row), row.sample)
+    task = Task(row.problem, row.teacher or _teacher(row), row.sample)
     if writer.has_trace(task.trace_id):
         counts.present += 1
         return

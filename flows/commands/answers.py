@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tracewright.flows.progress import console
+from tracewright.flows.progress import say
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +26,7 @@ def verify(
     from tracewright.pipeline.verify import verify_file
 
     counts = verify_file(cases, out, workers=workers, timeout_seconds=timeout)
-    console.print(f"{out}: {_describe(counts)}")
+    say(f"{out}: {_describe(counts)}")
 
 
 def check_steps(
@@ -37,7 +37,7 @@ def check_steps(
     from tracewright.pipeline.steps import check_steps_file
 
     counts = check_steps_file(traces, out)
-    console.print(f"{out}: {_describe(counts)}")
+    say(f"{out}: {_describe(counts)}")
 
 
 def _describe(counts: object) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tracewright.flows.progress import StageProgress, console, show_progress
+from tracewright.flows.progress import StageProgress, say, show_progress
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +42,7 @@ def import_files(
 
             counts = import_traces(traces, writer, show)
             stage.finish(counts.read, f"{counts.correct:,} correct")
-            console.print(
+            say(
                 f"{file}: {counts.added:,} traces added ({counts.correct:,} correct), {counts.present:,} were there, "
                 f"{counts.truncated:,} cut off, {counts.rejected:,} rows rejected"
             )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tracewright.flows.progress import console
+from tracewright.flows.progress import say
 from tracewright.flows.runtime import configure_prefect
 
 JSON_OPTION = typer.Option("--json", help="Print one JSON object as the last line of stdout.")
@@ -63,19 +63,24 @@ def generate(
         store: ./store
     """
     from tracewright.pipeline.config import GenerateConfig, load_config
+    from tracewright.pipeline.engines.teachers import RunningTeacher
+    from tracewright.pipeline.sources import count_problems
     from tracewright.pipeline.store import Store
     from tracewright.schemas import ConfigError
 
     loaded = load_config(GenerateConfig, config)
     if runner is Runner.RAY:
         raise ConfigError("--runner ray is not built yet, expected local")
+    count_problems(loaded.problems)
     Store.open(loaded.store, create=True)
     configure_prefect(loaded.store)
-    from tracewright.flows.generate import describe
-    from tracewright.flows.generate import generate as flow
+    # The engine loads while Prefect's server starts.
+    with RunningTeacher(loaded.teacher, loaded.store / "logs" / "engine.log") as teacher:
+        from tracewright.flows.generate import describe
+        from tracewright.flows.generate import generate as flow
 
-    counts = flow(loaded)
-    console.print(
+        counts = flow(loaded, teacher)
+    say(
         f"{loaded.store}: {counts.traces:,} new traces, {counts.present:,} were there, {counts.truncated:,} cut off, "
         f"{counts.failed:,} failed, {counts.rejected:,} rows rejected ({describe(counts)})"
     )
@@ -91,7 +96,16 @@ def train_teacher(
     ] = None,
 ) -> None:
     """Make the embedded teacher again from nothing: some 20 minutes on two cores."""
-    configure_prefect(out)
+    configure_prefect(Path("tracewright-data"))
     from tracewright.flows.teacher import make_teacher
 
     make_teacher(out, steps)
+
+
+@teacher_app.command("measure")
+def measure_teacher(out: Annotated[Path, typer.Option(help="The checkpoint's folder.")]) -> None:
+    """Measure a trained teacher again, calibrate the confidence of its steps and write its card: some 2 minutes."""
+    configure_prefect(Path("tracewright-data"))
+    from tracewright.flows.teacher import measure_teacher as flow
+
+    flow(out)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markdown import Markdown
 
-from tracewright.flows.progress import console
+from tracewright.flows.progress import console, say
 from tracewright.flows.runtime import configure_prefect
 
 app = typer.Typer(no_args_is_help=True, help="Immutable, hashed, carded data sets: what training reads.")
@@ -30,9 +30,7 @@ def create(
     from tracewright.flows.release import release
 
     manifest = release(store, out, name=name, version=version, where=where, slice_name=slice_name, at=at)
-    console.print(
-        f"{out}: {manifest.name}@{manifest.version}, {manifest.rows:,} traces of {manifest.problems:,} problems"
-    )
+    say(f"{out}: {manifest.name}@{manifest.version}, {manifest.rows:,} traces of {manifest.problems:,} problems")
 
 
 @app.command("verify")
@@ -41,7 +39,7 @@ def verify(folder: Folder) -> None:
     from tracewright.pipeline.release import verify_release
 
     manifest = verify_release(folder)
-    console.print(f"{folder}: {manifest.name}@{manifest.version} is whole, {len(manifest.files)} files")
+    say(f"{folder}: {manifest.name}@{manifest.version} is whole, {len(manifest.files)} files")
 
 
 @app.command("show")
@@ -60,7 +58,7 @@ def diff(old: Folder, new: Folder) -> None:
     from tracewright.pipeline.release import diff_releases
 
     found = diff_releases(old, new)
-    console.print(f"added {len(found.added):,}, removed {len(found.removed):,}, changed {len(found.changed):,}")
+    say(f"added {len(found.added):,}, removed {len(found.removed):,}, changed {len(found.changed):,}")
 
 
 @app.command("yank")
@@ -69,4 +67,4 @@ def yank(folder: Folder, reason: Annotated[str, typer.Option(help="Why; readers 
     from tracewright.pipeline.release import yank_release
 
     yank_release(folder, reason)
-    console.print(f"{folder}: yanked")
+    say(f"{folder}: yanked")

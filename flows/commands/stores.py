@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from tracewright.flows.progress import console
+from tracewright.flows.progress import console, say
 
 app = typer.Typer(no_args_is_help=True, help="The versioned table of traces.")
 
@@ -40,7 +40,7 @@ def history(store: Annotated[Path, typer.Argument(help="The store's folder.")]) 
 
     table = Table("version", "committed", "operation", title=str(store))
     for commit in Store.open(store).history():
-        table.add_row(str(commit.version), commit.at.isoformat(timespec="seconds"), commit.operation)
+        table.add_row(str(commit.version), commit.committed_at.isoformat(timespec="seconds"), commit.operation)
     console.print(table)
 
 
@@ -54,4 +54,4 @@ def export(
     from tracewright.pipeline.store import Store
 
     count = Store.open(store).export(format=format_name, out=out)
-    console.print(f"{out}: {count:,} traces")
+    say(f"{out}: {count:,} traces")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
+
+from safetensors import safe_open
 
 from tracewright.schemas import MissingInputError, hash_content
 
@@ -37,15 +40,22 @@ def identify_checkpoint(model: str, revision: str | None, prompt: str = "") -> C
         return CheckpointIdentity(revision or "main", known, hash_content(known, prompt)[:_HASH_DIGITS])
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
-        raise MissingInputError(
-            f"{folder} holds no *.safetensors file, so it is no checkpoint: name the folder that `save_pretrained` wrote"
-        )
+        raise MissingInputError(f"{folder} holds no *.safetensors file, so it is no checkpoint: name the folder of one")
     template = _read_template(folder)
     return CheckpointIdentity(
         revision=revision or _hash_files(weights),
         tokenizer_hash=_hash_files([path for path in [folder / "tokenizer.json"] if path.exists()]),
         template_hash=hash_content(template, prompt)[:_HASH_DIGITS],
     )
+
+
+def count_parameters(folder: Path) -> int:
+    """How many numbers the checkpoint's tensors hold; a matrix that two layers share is stored, and counted, once."""
+    total = 0
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "numpy") as tensors:
+            total += sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+    return total
 
 
 def _read_template(folder: Path) -> str:

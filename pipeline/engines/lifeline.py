@@ -1,8 +1,9 @@
 """A child process that never outlives its parent.
 
-vLLM's own engine process was seen alive nine minutes after its parent had been killed, holding the accelerator. Here the
-child leads a process group of its own, and two independent things end the whole group: the kernel's parent-death signal
-(at once) and a thread that watches for a changed parent (every half second, also where the kernel has no such signal).
+vLLM's own engine process was seen alive nine minutes after its parent had been killed, holding the accelerator. Here
+the child leads a process group of its own, and two independent things end the whole group: the kernel's parent-death
+signal (at once) and a thread that watches for a changed parent (every half second, also where the kernel has no such
+signal).
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class RunningTeacher:
             raise ConfigError("teacher.engine: server is not built yet, expected vllm or embedded")
         self._config = config
         self._settings = vllm_settings(config)
-        self._identity = identify_checkpoint(self._settings.model, config.revision, config.system or "")
+        self._identity = identify_checkpoint(self._settings.model, config.revision, _prompt(config))
         self.engine = VllmEngine(self._settings, log)
 
     @cached_property
@@ -54,6 +54,11 @@ class RunningTeacher:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self.engine.__exit__(kind, error, trace)
+
+
+def _prompt(config: TeacherConfig) -> str:
+    """What is shown to the teacher beside the question and its own chat template."""
+    return "\0".join([config.system or "", config.template or ""])
 
 
 def vllm_settings(config: TeacherConfig) -> VllmSettings:

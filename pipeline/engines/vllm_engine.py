@@ -96,6 +96,11 @@ class VllmEngine:
         return self._process.pid
 
     @property
+    def is_alive(self) -> bool:
+        """Whether its process runs."""
+        return self._process.poll() is None
+
+    @property
     def name(self) -> str:
         """For example `vllm 0.32.0 (float32)`."""
         ready = self._wait_until_ready()
