@@ -72,8 +72,9 @@ def draw_accuracy(series: Sequence[AccuracySeries], name: str = "accuracy") -> s
         }
         for number, one in enumerate(series)
         for level in one.levels
+        if level.count
     )
-    ticks = sorted({level.level for one in series for level in one.levels})
+    ticks = sorted({level.level for one in series for level in one.levels if level.count})
     x = alt.X(
         "level:Q",
         title="Operators in the problem",

@@ -21,7 +21,12 @@ from tracewright.schemas.errors import StoreError
 
 MAX_REJECTION_GROUPS = 12
 MAX_ROW_CHARS = 240
-_CONTROL_PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
+_CONTROL_PICTURES: dict[int, int | str] = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
+    0x7F: 0x2421,
+    **{code: f"⟨U+{code:04X}⟩" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
+}
+"""HTML allows no control characters but tab and newline; marks of writing direction would turn our own words round."""
 
 
 def write_report(data: ReportData, out: Path) -> Path:
@@ -71,7 +76,7 @@ def _draw(data: ReportData) -> dict[str, str]:
         drawings["confidence"] = charts.draw_confidence(panel)
     if panel and panel.curve:
         drawings["curve"] = charts.draw_calibration(panel.curve)
-    if any(series.levels for series in data.accuracy):
+    if any(level.count for series in data.accuracy for level in series.levels):
         drawings["accuracy"] = charts.draw_accuracy(data.accuracy)
     if len(data.throughput) > 1:
         drawings["throughput"] = charts.draw_throughput(data.throughput)
@@ -82,7 +87,7 @@ def _draw(data: ReportData) -> dict[str, str]:
 
 def _draw_student(student: StudentPanel) -> dict[str, str]:
     drawings: dict[str, str] = {}
-    if any(model.accuracy for model in student.models):
+    if any(level.count for model in student.models for level in model.accuracy):
         drawings["models"] = charts.draw_models(student.models)
     if any(len(curve.points) > 1 for curve in student.losses):
         drawings["losses"] = charts.draw_losses(student.losses)
@@ -125,5 +130,4 @@ def _make_environment() -> jinja2.Environment:
 
 
 def _show_controls(value: object) -> object:
-    """Control characters as their pictures: HTML allows none but tab and newline."""
     return value.translate(_CONTROL_PICTURES) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -61,7 +61,8 @@ class StepView:
     check: str
     mark: str
     reason: str
-    uses: tuple[str, ...]
+    uses: str
+    """What it builds on, in words; empty where it is unknown."""
     corrected_by: int | None
 
 
@@ -186,9 +187,17 @@ def _view_step(index: int, step: Step) -> StepView:
         check=step.check.outcome.value,
         mark=_MARKS[step.check.outcome],
         reason=shorten(step.check.reason, MAX_STEP_CHARS),
-        uses=tuple("the question" if use == _QUESTION else f"step {use + 1}" for use in step.depends_on),
+        uses=_name_uses(step.depends_on),
         corrected_by=None if step.corrected_by is None else step.corrected_by + 1,
     )
+
+
+def _name_uses(depends_on: Sequence[int]) -> str:
+    steps = [str(use + 1) for use in depends_on if use != _QUESTION]
+    names = ["the question"] if _QUESTION in depends_on else []
+    if steps:
+        names.append(f"step{'s' if len(steps) > 1 else ''} {', '.join(steps)}")
+    return " and ".join(names)
 
 
 def _percent(part: int, whole: int) -> float:

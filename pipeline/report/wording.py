@@ -44,9 +44,9 @@ def format_seconds(value: float | None) -> str:
     """A duration: 4.2 s, 3 min 05 s, 2 h 07 min."""
     if value is None:
         return MISSING
-    if value < _SECONDS_A_MINUTE:
+    if round(value, 1) < _SECONDS_A_MINUTE:
         return f"{value:.1f} s"
-    if value < _SECONDS_AN_HOUR:
+    if round(value) < _SECONDS_AN_HOUR:
         minutes, seconds = divmod(round(value), _SECONDS_A_MINUTE)
         return f"{minutes} min {seconds:02d} s"
     hours, minutes = divmod(round(value / _SECONDS_A_MINUTE), 60)

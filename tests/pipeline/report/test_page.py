@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from tracewright.pipeline.report import render_report, write_report
+from tracewright.pipeline.report import AccuracySeries, LevelShare, render_report, write_report
 from tracewright.pipeline.report.views import MAX_STEPS
 from tracewright.schemas import StoreError
 
@@ -144,8 +144,8 @@ def test_hostile_text_is_shown_as_text(hostile_page):
 
 
 def test_characters_that_no_page_may_hold_are_shown_as_their_pictures(hostile_page):
-    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", hostile_page)
-    assert "␇␛[31m" in hostile_page
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", hostile_page)
+    assert "⟨U+202E⟩abc ␇␛[31m" in hostile_page
 
 
 def test_every_reference_inside_a_drawing_is_defined_once(page):
@@ -195,6 +195,12 @@ def test_what_was_not_measured_is_said_and_not_invented(empty_page):
         assert words in text, words
     assert "What the data was for" not in text
     assert re.findall(r"[0-9.,]+ %", text) == ["95 %"]
+
+
+def test_levels_of_which_nothing_was_counted_are_not_drawn(whole):
+    nothing = (AccuracySeries("greedy", (LevelShare(1, 0, 0),)),)
+    text = "".join(Page(render_report(replace(whole, accuracy=nothing))).text)
+    assert "No verified trace has a level to be counted by." in text
 
 
 def test_too_few_steps_show_a_reason_instead_of_figures(whole):
