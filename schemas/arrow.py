@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import pyarrow as pa
 from pydantic import AwareDatetime, BaseModel
 
+from tracewright.schemas.arrow_rows import read_rows
 from tracewright.schemas.errors import InputError
 from tracewright.schemas.ids import hash_content
 from tracewright.schemas.migrations import SCHEMA_VERSION, migrate
@@ -87,7 +88,7 @@ def _build(model: type[BaseModel], name: str, column: _Column, rows: Sequence[Ba
 
 def _to_rows(model: type[BaseModel], table: pa.Table) -> Iterable[dict[str, Any]]:
     maps = [name for name, column in _columns(model).items() if pa.types.is_map(column.type)]
-    for row in table.to_pylist(maps_as_pydicts="strict"):
+    for row in read_rows(table):
         for name in maps:
             row[name] = row[name] or {}
         yield row

@@ -72,11 +72,12 @@ class ShardAppender(Generic[ModelT]):
         return rows.num_rows
 
     def _keep_new(self, rows: pa.Table) -> pa.Table:
-        """Without the rows that another writer committed meanwhile."""
-        if not (added := self._learn_new_ids()):
-            return rows
-        fresh = [key not in added for key in rows[self._table.kind.key].to_pylist()]
-        return rows.filter(pa.array(fresh, pa.bool_()))
+        """Each row once, and without those that another writer committed meanwhile."""
+        stored, fresh = self._learn_new_ids(), dict[str, int]()
+        for index, key in enumerate(rows[self._table.kind.key].to_pylist()):
+            if key not in stored:
+                fresh.setdefault(key, index)
+        return rows if len(fresh) == rows.num_rows else rows.take(pa.array(list(fresh.values()), pa.int64()))
 
     def _learn_new_ids(self) -> set[str]:
         if self._delta.version() == self._learned_version:

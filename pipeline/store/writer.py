@@ -42,6 +42,7 @@ class TraceWriter:
         Raises:
             StoreError: another writer of that name is at work, or the store can't be written.
         """
+        self._limits = limits
         self._lock = WriterLock(locks / f"{name}.lock")
         try:
             self._traces = _make_lane(tables.traces, locks, name, limits)
@@ -72,8 +73,10 @@ class TraceWriter:
         Raises:
             InputError: the table's columns are not those of `Trace`, or an id is missing.
         """
-        added = self._traces.add_table(traces)
-        self._commit_if_due(self._traces)
+        added = 0
+        for start in range(0, traces.num_rows, self._limits.rows):
+            added += self._traces.add_table(traces.slice(start, self._limits.rows))
+            self._commit_if_due(self._traces)
         return added
 
     def has_trace(self, trace_id: str) -> bool:

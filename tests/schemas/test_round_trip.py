@@ -30,6 +30,7 @@ from tracewright.schemas import (
     to_table,
 )
 from tracewright.schemas.arrow import MODEL_KEY, VERSION_KEY
+from tracewright.schemas.arrow_rows import read_rows
 
 MODELS = [
     model
@@ -131,7 +132,9 @@ def test_every_model_survives_arrow_and_parquet(model: type[BaseModel], data: st
     rows = data.draw(st.lists(models_of(model), max_size=3))
     table = to_table(model, rows)
     assert from_table(model, table) == rows
+    assert from_table(model, table.slice(1)) == rows[1:]
     assert from_table(model, through_parquet(table)) == rows
+    assert list(read_rows(table)) == table.to_pylist(maps_as_pydicts="strict")
 
 
 @settings(max_examples=30, deadline=None)

@@ -164,7 +164,16 @@ def test_arrow_tables_are_added_like_models(store: Store, plant_traces: Callable
         assert writer.add_table(to_table(Trace, [*traces, traces[7]])) == 15
         assert writer.add_table(to_table(Trace, traces)) == 0
     assert list(store.iter_traces()) == traces
+    assert store.version() == 2
     assert store.frame()["chars"].to_list() == [len(trace.text) for trace in traces]
+
+
+def test_a_large_table_becomes_several_shards(store: Store, plant_traces: Callable[..., list[Trace]]) -> None:
+    traces = plant_traces(25)
+    with store.writer(limits=ShardLimits(rows=10)) as writer:
+        assert writer.add_table(to_table(Trace, traces)) == 25
+    assert store.version() == 3
+    assert list(store.iter_traces()) == traces
 
 
 def test_a_table_with_other_columns_is_refused(store: Store, plant_traces: Callable[..., list[Trace]]) -> None:
@@ -226,6 +235,23 @@ def test_shards_are_zstd_in_small_groups_and_name_their_schema(
     assert {footer.row_group(group).num_rows for group in range(footer.num_row_groups)} == {500, 200}
     assert footer.row_group(0).column(0).compression == "ZSTD"
     assert int(footer.metadata[VERSION_KEY]) == SCHEMA_VERSION
+
+
+def test_numbers_and_texts_are_encoded_by_what_they_hold(
+    store: Store, plant_traces: Callable[..., list[Trace]]
+) -> None:
+    fill(store, plant_traces(20, samples=2))
+    (shard,) = (store.path / "traces").glob("*.parquet")
+    group = pq.read_metadata(shard).row_group(0)
+    encodings = {column.path_in_schema: column.encodings for column in map(group.column, range(group.num_columns))}
+    expected = {
+        "token_logprobs.list.element": "BYTE_STREAM_SPLIT",
+        "steps.list.element.token_span.start": "DELTA_BINARY_PACKED",
+        "steps.list.element.text": "DELTA_LENGTH_BYTE_ARRAY",
+        "problem.question": "RLE_DICTIONARY",
+        "metadata.key_value.key": "RLE_DICTIONARY",
+    }
+    assert {path: encoding for path, encoding in expected.items() if encoding not in encodings[path]} == {}
 
 
 def test_a_missing_store_is_refused_with_what_to_run(tmp_path: Path) -> None:
