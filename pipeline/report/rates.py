@@ -17,16 +17,17 @@ def measure_rates(frame: pl.DataFrame) -> tuple[tuple[RatePoint, ...], float | N
     """The rate over the newest run of the store, and its mean; nothing where it was too short to say.
 
     A trace's tokens count where it was finished, so the first moments of a run look slow. Only the columns `tokens`,
-    `created_at` and `seconds` are read. The run begins when its first trace was asked for.
+    `created_at` and `seconds` are read. The run begins when its first trace was asked for. Traces without `seconds`
+    came from no engine of ours and are left out.
     """
-    ordered = frame.select("tokens", "created_at", "seconds").sort("created_at")
+    ordered = frame.select("tokens", "created_at", "seconds").drop_nulls("seconds").sort("created_at")
     moments = ordered["created_at"].dt.epoch("us").to_numpy() / 1e6
     if not len(moments):
         return (), None
     pauses = np.flatnonzero(np.diff(moments) > PAUSE_SECONDS)
     first = int(pauses[-1]) + 1 if len(pauses) else 0
     moments, tokens = moments[first:], ordered["tokens"].to_numpy()[first:]
-    started = moments[0] - (ordered["seconds"][first] or 0.0)
+    started = moments[0] - ordered["seconds"][first]
     length = float(moments[-1] - started)
     if length < 2 * MIN_BIN_SECONDS:
         return (), None

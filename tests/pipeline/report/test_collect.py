@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 
 from tracewright.pipeline.confidence import (
@@ -186,5 +187,6 @@ def test_the_rate_is_that_of_the_newest_run(store):
     assert sum(point.tokens_per_second for point in points) * width == pytest.approx(frame["tokens"].sum())
     earlier = frame.with_columns(frame["created_at"] - timedelta(hours=3))
     assert measure_rates(earlier.vstack(frame)) == (points, mean)
+    assert measure_rates(frame.with_columns(seconds=pl.lit(None, pl.Float64))) == ((), None)
     assert measure_rates(frame.head(0)) == ((), None)
     assert measure_rates(frame.head(1).with_columns(seconds=0.5)) == ((), None)

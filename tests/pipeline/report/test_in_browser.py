@@ -1,0 +1,53 @@
+"""The page in a real browser: nothing runs, nothing is loaded, and nothing sticks out at any width."""
+
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tracewright.pipeline.report import write_report
+
+pytestmark = pytest.mark.browser
+WIDTHS = (1280, 820, 390)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("name", ["whole", "empty", "hostile"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_quiet_and_fits(browser, request, tmp_path, name, scheme):
+    path = write_report(request.getfixturevalue(name), tmp_path / "report.html")
+    page = browser.new_page(color_scheme=scheme)
+    noise: list[str] = []
+    page.on("dialog", lambda dialog: (noise.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on("console", lambda message: noise.append(f"console {message.text}"))
+    page.on("pageerror", lambda error: noise.append(f"error {error}"))
+    page.on("request", lambda request: noise.append(request.url) if request.url != path.as_uri() else None)
+    page.goto(path.as_uri())
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert noise == []
+    assert page.evaluate("document.scripts.length") == 0
+    page.close()
+
+
+def test_the_scheme_changes_the_drawings(browser, whole, tmp_path):
+    path = write_report(whole, tmp_path / "report.html")
+    seen = set()
+    for scheme in ("light", "dark"):
+        page = browser.new_page(color_scheme=scheme)
+        page.goto(path.as_uri())
+        mark = '.chart svg [fill="var(--right)"]'
+        seen.add(page.eval_on_selector(mark, "mark => getComputedStyle(mark).fill"))
+        page.close()
+    assert seen == {"rgb(8, 110, 105)", "rgb(79, 199, 189)"}
