@@ -13,10 +13,10 @@ import typer
 from rich.markup import escape
 
 from tracewright.flows.commands import answers, data, jobs, releases, stores
+from tracewright.flows.interrupts import end_now, guard_interrupts
 from tracewright.flows.progress import console
 from tracewright.schemas import TracewrightError
 
-_INTERRUPTED = 130
 _OUT_OF_SPACE_HINT = "free some space (df -h shows it) and run the same command again: what was finished is kept"
 
 app = typer.Typer(
@@ -36,13 +36,13 @@ app.add_typer(jobs.teacher_app, name="teacher")
 
 def main() -> None:
     """Run a command and turn errors into one line and an exit status."""
+    guard_interrupts()
     try:
-        app(standalone_mode=True)
+        app()
     except TracewrightError as error:
         _fail(str(error), error)
     except KeyboardInterrupt:
-        console.print("\nstopped; what was finished is kept: the same command goes on where this one stopped")
-        sys.exit(_INTERRUPTED)
+        end_now()
     except BrokenPipeError:
         os._exit(0)
     except OSError as error:

@@ -10,6 +10,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
+from tracewright.flows.interrupts import stop_on_interrupt
 from tracewright.flows.progress import StageProgress, show_progress
 from tracewright.pipeline.config import GenerateConfig
 from tracewright.pipeline.engines.teachers import RunningTeacher
@@ -60,7 +61,7 @@ def ask_teacher(config: GenerateConfig, store: Store, teacher: RunningTeacher, w
         template=config.teacher.template,
         calibration=choose_calibration(store, teacher.ref),
     )
-    with show_progress() as progress, store.writer() as writer:
+    with stop_on_interrupt(), show_progress() as progress, store.writer() as writer:
         stage = StageProgress(progress, "generate", wanted)
         counts = generate_missing(
             store, writer, read_problems(config.problems), teaching, teacher.engine, lambda c: show(stage, c)

@@ -50,7 +50,6 @@ def report(
         problems=counts.problems,
         tokens_per_second=counts.tokens_per_second or None,
         greedy=AccuracySeries("greedy, held-out problems", level_shares(evaluation)),
-        facts=(("release", f"{manifest.name}@{manifest.version}"),),
     )
     page = out / "report.html"
     write_report(data, page)
