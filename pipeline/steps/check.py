@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tracewright.pipeline.steps.claims import Claim
+from tracewright.pipeline.steps.claims import Claim, summarize
+from tracewright.pipeline.steps.corrections import find_corrections
 from tracewright.pipeline.steps.memory import Memory
 from tracewright.pipeline.steps.question import read_question
 from tracewright.pipeline.steps.walk import check_step
@@ -31,7 +32,17 @@ def check_steps(question: str, steps: Sequence[str]) -> list[CheckedStep]:
     """Check every step of a trace, in order. Deterministic, and linear in the text."""
     memory = Memory(read_question(question))
     findings = [check_step(memory, index, step) for index, step in enumerate(steps)]
-    return [CheckedStep(found.check, found.depends_on, None, found.claims) for found in findings]
+    corrections = find_corrections(steps, [found.claims for found in findings])
+    checked = [
+        CheckedStep(found.check, found.depends_on, corrections.get(index), found.claims)
+        for index, found in enumerate(findings)
+    ]
+    if memory.doubtful is not None and first_failed_step(checked) is None:
+        # Nothing after it explains the wrong result: it was the way in which the question was taken apart.
+        index, claim = memory.doubtful
+        claims = (claim, *checked[index].claims)
+        checked[index] = replace(checked[index], check=summarize(claims), claims=claims)
+    return checked
 
 
 def first_failed_step(checked: Sequence[CheckedStep]) -> int | None:

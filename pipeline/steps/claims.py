@@ -21,6 +21,8 @@ class Claim(NamedTuple):
     end: int
     outcome: CheckOutcome
     reason: str
+    subject: str = ""
+    """The left side without spaces: what the claim is about."""
 
     @property
     def span(self) -> Span:
@@ -30,7 +32,9 @@ class Claim(NamedTuple):
 
 def make_claim(text: str, start: int, end: int, sides: tuple[str, str, str], comparison: Comparison) -> Claim:
     """The claim in `text[start:end]`; `sides` are the left side, the relation and the right side as written."""
-    return Claim(text[start:end], start, end, comparison.outcome, _explain(sides, comparison))
+    return Claim(
+        text[start:end], start, end, comparison.outcome, _explain(sides, comparison), "".join(sides[0].split())
+    )
 
 
 def summarize(claims: Sequence[Claim], nothing: str = "the step states nothing that can be checked") -> StepCheck:

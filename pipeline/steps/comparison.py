@@ -6,13 +6,13 @@ difference is no rounding to the digits that are shown. Everything else that is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
 from tracewright.pipeline.steps.evaluation import MODES, PLAIN, Mode, evaluate, iterate_nodes
-from tracewright.pipeline.steps.grammar import Operation, Tree
+from tracewright.pipeline.steps.grammar import Literal, Name, Operation, Tree
 from tracewright.pipeline.steps.statements import Side
 from tracewright.pipeline.steps.units import get_unit
 from tracewright.pipeline.steps.values import Number, UndefinedValueError, are_equal, as_fraction
@@ -43,8 +43,9 @@ def compare(
     *,
     is_computed: bool = False,
     modulus: int | None = None,
+    defined: Collection[str] = (),
 ) -> Comparison:
-    """Compare two sides; names stand for the numbers given.
+    """Compare two sides; names stand for the numbers given. What is made of `defined` names alone may fail.
 
     `is_computed` says that the claim is a computation, as an annotation is, even where it is a number and a number.
     """
@@ -60,7 +61,7 @@ def compare(
         return Comparison(CheckOutcome.HOLDS, first, second)
     if any(_holds(relation, a, b, left, right) for a, b in _other_readings(left, right, names)):
         return Comparison(CheckOutcome.HOLDS, first, second)
-    note = _find_doubt(left, relation, right, first, second, is_computed)
+    note = _find_doubt(left, relation, right, first, second, is_computed, defined)
     return Comparison(CheckOutcome.UNCHECKED if note else CheckOutcome.FAILS, first, second, note)
 
 
@@ -181,11 +182,13 @@ def _iterate_marks(tree: Tree) -> Iterator[str]:
             yield node.operator
 
 
-def _find_doubt(left: Side, relation: str, right: Side, first: Number, second: Number, is_computed: bool) -> str:
+def _find_doubt(
+    left: Side, relation: str, right: Side, first: Number, second: Number, is_computed: bool, defined: Collection[str]
+) -> str:
     """Why unequal sides are no error for sure; empty where they are one."""
     if not (left.is_clean and right.is_clean):
         return "the expression may be a part of a longer one"
-    if left.names or right.names:
+    if right.names or (left.names and not _is_made_of(left, defined)):
         return "an equation with names: a condition or a definition"
     is_real = isinstance(first, Decimal) or isinstance(second, Decimal)
     if is_real and relation not in _ORDERINGS and _relative_difference(first, second) < Fraction(1, 100):
@@ -201,6 +204,14 @@ def _find_doubt(left: Side, relation: str, right: Side, first: Number, second: N
     if (left.has_unit or right.has_unit) and _is_rescaled(first, second):
         return "the same digits in another unit"
     return ""
+
+
+def _is_made_of(side: Side, names: Collection[str]) -> bool:
+    """Whether the side combines two or more of the names and has no number in it."""
+    nodes = list(iterate_nodes(side.trees[0]))
+    if any(isinstance(node, Literal) for node in nodes) or isinstance(side.trees[0], Name):
+        return False
+    return all(name in names for name in side.names)
 
 
 def _is_rescaled(left: Number, right: Number) -> bool:

@@ -68,8 +68,10 @@ def _is_difference(left: Number, right: Number, place: Place) -> bool:
 def _runs_on(left: Number, place: Place) -> bool:
     """`20 - 4 - 8 = 8 * 1/4 = 2`: the right side begins with the result, and its own result stands behind it."""
     tree = place.right.trees[0]
+    is_told = place.left.has_unit or place.left.has_lead_in or place.right.has_unit
     return (
-        isinstance(tree, Operation)
+        is_told
+        and isinstance(tree, Operation)
         and _leftmost(tree) == left
         and place.next_side is not None
         and are_same(place.right, place.next_side)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tracewright.pipeline.steps.claims import Claim
 from tracewright.pipeline.steps.equations import Equations
 from tracewright.pipeline.steps.evaluation import evaluate
+from tracewright.pipeline.steps.grammar import Tree
 from tracewright.pipeline.steps.question import Question
 from tracewright.pipeline.steps.statements import Side
 from tracewright.pipeline.steps.values import Number, UndefinedValueError
@@ -47,10 +49,14 @@ class Memory:
                     self.equations.add(left.trees[0], relation, right.trees[0], QUESTION)
         self.names: dict[str, Number] = {}
         self.name_steps: dict[str, int] = {}
+        self.definitions: dict[str, Tree] = {}
+        """The expressions that names of prose stand for."""
         self.producers: dict[Number, int] = {}
         """The last step that arrived at a value."""
         self.seen: set[Number] = set(question.numbers)
         """Every number that was mentioned or arrived at."""
+        self.doubtful: tuple[int, Claim] | None = None
+        """A claim that fails unless a later step does, and its step."""
         self.has_formulas = False
         """Whether a step so far holds LaTeX: much of it is not read, so that a number may come from there."""
         self.last_result: tuple[Number, int] | None = None

@@ -60,7 +60,13 @@ _LINKS = re.compile(
     r"they|it|we|you|who|can|could|would|should|must|need|needs|earns|spends|pays|sold|sells|buys|bought)\b"
 )
 """Words that are no part of a unit: what stands before them is over."""
-_ENDS_OPERAND = (NUMBER, CLOSE, PERCENT, NAME)
+_ENDS_OPERAND = (NUMBER, CLOSE, PERCENT, NAME, WORDS, MARK)
+_TAKES_ARGUMENT = {
+    "\\frac", "\\dfrac", "\\tfrac", "\\cfrac", "\\sqrt", "\\binom", "\\dbinom", "\\tbinom", "\\boxed", "\\sin", "\\cos",
+    "\\tan", "\\log", "\\ln", "\\lfloor", "\\lceil", "\\lvert", "\\angle", "\\triangle", "\\overline", "\\gcd", "\\sum",
+    "\\prod", "\\int", "\\lim",
+}  # fmt: skip
+"""Commands that end no operand: a sign after one is no operation."""
 
 
 def read_segments(member: Sequence[Token]) -> list[Segment]:
@@ -114,7 +120,7 @@ class _Reader:
         if not self._current.tokens:
             return False
         last = self._current.tokens[-1]
-        return last.kind in _ENDS_OPERAND or last.kind in (WORDS, MARK)
+        return last.kind in _ENDS_OPERAND or (last.kind == COMMAND and last.text not in _TAKES_ARGUMENT)
 
     def _is_word(self, index: int) -> bool:
         """A letter before a word or after a number is a word itself (`A robe`, `5 M&Ms`), unless a sign follows."""

@@ -9,7 +9,7 @@ from tracewright.pipeline.steps.lexer import NUMBER, RELATION, WORDS, Token, rea
 from tracewright.pipeline.steps.number_words import read_number_words
 from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS
 from tracewright.pipeline.steps.regions import find_regions
-from tracewright.pipeline.steps.statements import Chain, Side, read_chains, read_expression
+from tracewright.pipeline.steps.statements import Chain, Side, read_chains, read_expressions
 from tracewright.pipeline.steps.values import Number
 
 _ASKING = {
@@ -50,8 +50,9 @@ def read_question(text: str) -> Question:
 
 
 def _read_expression(tokens: list[Token]) -> Side | None:
-    side = read_expression(tokens)
-    if side is None or not side.is_clean:
+    sides = [side for side in read_expressions(tokens) if side.decimals is None and not side.names]
+    if len(sides) != 1 or not sides[0].is_clean:
         return None
+    side = sides[0]
     is_alone = all(side.start <= token.start < side.end for token in tokens if token.kind == NUMBER)
     return side if is_alone else None

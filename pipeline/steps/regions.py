@@ -49,12 +49,13 @@ _OPENING = re.compile(
     |(?P<begin>\\begin\{{(?P<name>{_ENVIRONMENTS})\}})
     |(?P<drawing>\[asy\]|\\begin\{{(?:asy|tabular|verbatim|lstlisting)\}})
     |(?P<dollars>\$\$)
-    |(?P<dollar>\$(?=\S))""",
+    |(?P<dollar>\$(?!<<)(?=\S))""",
     re.VERBOSE | re.MULTILINE,
 )
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
-_CLOSING_DOLLAR = re.compile(r"(?<=[^\s\\])\$(?!\d)")
-_PROSE_WORDS = re.compile(r"(?<![\\{A-Za-z])(?:[A-Za-z]{3,}[ ,]+){3}")
+_CLOSING_DOLLAR = re.compile(r"(?<=[^\s\\])\$(?!\d|<<)")
+_PROSE_WORDS = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{3,}[ ,]+[A-Za-z]{3,}|[A-Za-z]{3,}[.?!]\s")
+_WORDS_IN_FORMULA = re.compile(r"\\[A-Za-z]+(?:\s*\{[^{}]*\})?")
 
 
 def find_regions(text: str) -> list[Region]:
@@ -128,6 +129,6 @@ def _close_dollar(text: str, start: int, inner: int) -> Region | None:
     closing = _CLOSING_DOLLAR.search(text, inner, limit if blank is None else blank.start())
     if closing is None or closing.start() == inner:
         return None
-    if _PROSE_WORDS.search(text, inner, closing.start()):
+    if _PROSE_WORDS.search(_WORDS_IN_FORMULA.sub("", text[inner : closing.start()])):
         return None
     return Region(RegionKind.INLINE, start, closing.end(), inner, closing.start())

@@ -85,8 +85,8 @@ def _share_modulus(chains: list[Chain]) -> list[Chain]:
     return chains
 
 
-def read_expression(tokens: Sequence[Token]) -> Side | None:
-    """The one expression with an operator among the tokens of a question; None where there is none or are several."""
+def read_expressions(tokens: Sequence[Token]) -> list[Side]:
+    """All expressions with an operator among the tokens, whether a relation stands beside them or not."""
     sides: list[Side] = []
     for statement, _ in _split_statements(_open_brackets(tokens), "\n"):
         members, _relations = _split_members(statement)
@@ -94,9 +94,9 @@ def read_expression(tokens: Sequence[Token]) -> Side | None:
             sides.extend(
                 side
                 for segment in operands.read_segments(member)
-                if (side := _make_side(segment)) is not None and side.decimals is None and not side.names
+                if (side := _make_side(segment)) is not None and isinstance(side.trees[0], Operation)
             )
-    return sides[0] if len(sides) == 1 else None
+    return sides
 
 
 def _open_brackets(tokens: Sequence[Token]) -> list[Token]:

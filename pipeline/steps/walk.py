@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tracewright.pipeline.steps.answers import find_answer
-from tracewright.pipeline.steps.claims import Claim, make_claim, summarize
+from tracewright.pipeline.steps.claims import Claim, make_claim, quote, summarize
 from tracewright.pipeline.steps.comparison import Comparison, compare
+from tracewright.pipeline.steps.corrections import withdraw_within
+from tracewright.pipeline.steps.definitions import check_template, is_miscopied
 from tracewright.pipeline.steps.equations import IDENTITY
 from tracewright.pipeline.steps.evaluation import evaluate
 from tracewright.pipeline.steps.excuses import Place, excuse
@@ -59,6 +61,11 @@ class _StepWalk:
                     self._check_chain(piece.offset, chain)
         for annotation in self._reading.annotations:
             self._check_annotation(annotation)
+        template = check_template(self._memory, self._text)
+        if template is not None and template.outcome is CheckOutcome.FAILS:
+            self._memory.doubtful = (self._index, template)
+        elif template is not None:
+            self._claims.append(template)
         answer = find_answer(self._text)
         if answer is not None:
             claim = check_answer(self._memory, self._index, self._text, answer, self._results)
@@ -67,7 +74,8 @@ class _StepWalk:
                 self._result_ends.add(answer.end)
                 self._depend_on_value(evaluate(answer.side.trees[0], {}))
         self._use_numbers()
-        return Finding(summarize(self._claims), tuple(sorted(self._depends)), tuple(self._claims))
+        claims = withdraw_within(self._text, self._claims)
+        return Finding(summarize(claims), tuple(sorted(self._depends)), tuple(claims))
 
     def _check_chain(self, offset: int, chain: Chain) -> None:
         memory = self._memory
@@ -80,6 +88,7 @@ class _StepWalk:
             previous, previous_text = self._find_continued(chain.follows)
         last: Number | None = None
         before = ""
+        defined = () if memory.has_formulas else memory.definitions
         for place, (relation, side) in enumerate(zip(chain.relations, chain.sides[1:], strict=True), start=2):
             if side is None:
                 previous = None
@@ -90,7 +99,7 @@ class _StepWalk:
                 start = offset + (previous.start if previous is chain.sides[0] else chain.start)
                 following = chain.sides[place] if place < len(chain.sides) else None
                 comparison = excuse(
-                    compare(previous, relation, side, names, modulus=chain.modulus),
+                    compare(previous, relation, side, names, modulus=chain.modulus, defined=defined),
                     Place(self._text, offset, previous, side, following, before),
                     self._reading.annotations,
                 )
@@ -105,7 +114,22 @@ class _StepWalk:
                 if last is not None and side.decimals is not None:
                     self._result_ends.add(offset + side.end)
             previous, previous_text, before = side, text, relation
+        self._check_definition(chain, offset)
         self._conclude(offset, chain, last)
+
+    def _check_definition(self, chain: Chain, offset: int) -> None:
+        """A name that was defined before must stand for the same expression; else it is defined here."""
+        first, second = chain.sides[0], chain.sides[1]
+        if first is None or second is None or not isinstance(first.trees[0], Name) or self._memory.has_formulas:
+            return
+        if not first.is_clean or second.names or chain.relations[0] != "=" or second.decimals is not None:
+            return
+        name = first.trees[0].text
+        if is_miscopied(self._memory, name, second):
+            start, end = offset + first.start, offset + second.end
+            reason = f"{quote(self._text[start:end])}: {name} was defined as another expression before"
+            self._claims.append(Claim(self._text[start:end], start, end, CheckOutcome.FAILS, reason))
+        self._memory.definitions[name] = second.trees[0]
 
     def _derive(self, left: Side, relation: str, right: Side, comparison: Comparison) -> Comparison:
         """An equation that can't be compared may be an identity or follow from what is known."""

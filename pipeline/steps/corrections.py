@@ -1,0 +1,99 @@
+"""Where the author takes a step back: "wait, that's wrong: 3 × 4 = 12"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tracewright.pipeline.steps.claims import Claim
+from tracewright.schemas import CheckOutcome
+
+_PAUSE = r"wait|hold on|hmm+|oops|actually|no|sorry|hang on|correction|let me|let's|on second thought"
+_WRONG = (
+    r"(?:wrong|incorrect|not right|not correct|n't right|n't correct|mistaken|an error|a mistake|off by|miscalculated)"
+)
+_ADMISSION = (
+    r"\b(?:that|this|it|which|above|previous|earlier|calculation|answer|result|step|equation|line)"
+    rf"(?:\s+(?:is|was|are|were|seems|looks|must be|has)|'s|\s*is|\s+ca)\b[^.!?\n]{{0,15}}{_WRONG}\b"
+    r"|\b(?:I|we)(?:'ve|\s+have)?\s+(?:just\s+)?(?:made (?:an?|some) \w*\s*(?:mistake|error|slip)|miscalculated|misread"
+    r"|miscounted|messed|mis(?:took|copied|wrote|stated|applied))\b|\bI forgot\b"
+    r"|\bmy (?:mistake|bad|error)\b|\bscratch that\b"
+)
+_AGAIN = (
+    r"(?:re-?check|re-?do|re-?calculat|re-?comput|re-?count|re-?consider|correct (?:that|this|it|the)"
+    r"|fix (?:that|this|it)|try again|start over|go back|should have been|double[- ]check)"
+)
+_MARKER = re.compile(
+    rf"(?P<admission>{_ADMISSION})|(?P<pause>(?:^|(?<=[.!?\n>*]))\W*(?:{_PAUSE})\b)|(?P<again>\b{_AGAIN})",
+    re.IGNORECASE,
+)
+MAX_DISTANCE = 4
+"""Steps between a mistake and the words that take it back; a later word is about something else."""
+
+
+class Marker(NamedTuple):
+    """Words that take something back; `is_admission` where they say that something was wrong."""
+
+    start: int
+    is_admission: bool
+
+
+def find_marker(text: str) -> Marker | None:
+    """The first words of a text that may take something back."""
+    marker: Marker | None = None
+    for match in _MARKER.finditer(text):
+        if match["admission"] is not None:
+            return Marker(match.start() if marker is None else marker.start, True)
+        marker = marker or Marker(match.start(), False)
+    return marker
+
+
+def withdraw_within(text: str, claims: Sequence[Claim]) -> list[Claim]:
+    """The claims, those unchecked that fail and are taken back further on in the same step."""
+    marker = find_marker(text) if any(claim.outcome is CheckOutcome.FAILS for claim in claims) else None
+    if marker is None:
+        return list(claims)
+    later = [claim for claim in claims if claim.start >= marker.start and claim.outcome is CheckOutcome.HOLDS]
+    return [
+        claim._replace(outcome=CheckOutcome.UNCHECKED, reason=f"{claim.reason}; taken back in the same step")
+        if claim.outcome is CheckOutcome.FAILS and claim.end <= marker.start and (later or marker.is_admission)
+        else claim
+        for claim in claims
+    ]
+
+
+def find_corrections(texts: Sequence[str], claims: Sequence[Sequence[Claim]]) -> dict[int, int]:
+    """For each step that is taken back, the later step that does so.
+
+    A step that says so and works the same thing out again corrects the step that did so first; one that admits a
+    mistake without that corrects the nearest step before it that fails, or else the one right before it.
+    """
+    corrections: dict[int, int] = {}
+    for index, text in enumerate(texts):
+        marker = find_marker(text) if index else None
+        if marker is None:
+            continue
+        first = max(0, index - MAX_DISTANCE)
+        again = _find_repeated(claims, first, index)
+        failed = [step for step in range(first, index) if _fails(claims[step]) and step not in corrections]
+        if again is not None:
+            corrections.setdefault(again, index)
+        elif marker.is_admission:
+            corrections.setdefault(failed[-1] if failed else index - 1, index)
+    return corrections
+
+
+def _find_repeated(claims: Sequence[Sequence[Claim]], first: int, index: int) -> int | None:
+    """The latest step before `index` with a failing claim about something that is now worked out again and holds."""
+    right = {claim.subject for claim in claims[index] if claim.outcome is CheckOutcome.HOLDS}
+    if index + 1 < len(claims):
+        right |= {claim.subject for claim in claims[index + 1] if claim.outcome is CheckOutcome.HOLDS}
+    for step in range(index - 1, first - 1, -1):
+        if any(claim.outcome is CheckOutcome.FAILS and claim.subject in right for claim in claims[step]):
+            return step
+    return None
+
+
+def _fails(claims: Sequence[Claim]) -> bool:
+    return any(claim.outcome is CheckOutcome.FAILS for claim in claims)
