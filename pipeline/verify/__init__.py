@@ -1,11 +1,11 @@
 """Whether a completion's answer is the gold answer: extraction, comparison in a cascade, policies, killable workers."""
 
+from tracewright.pipeline.verify.cascade import extract_answer
 from tracewright.pipeline.verify.cases import AnswerCase
 from tracewright.pipeline.verify.extract import AnswerSource, Extraction
 from tracewright.pipeline.verify.files import verify_file
 from tracewright.pipeline.verify.policy import Policy
-from tracewright.pipeline.verify.pool import AnswerVerifier
-from tracewright.pipeline.verify.verifier import VERIFIER_VERSION, extract_answer, verify_answer
+from tracewright.pipeline.verify.verifier import VERIFIER_VERSION, AnswerVerifier, verify_answer
 
 __all__ = [
     "VERIFIER_VERSION",

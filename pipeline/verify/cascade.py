@@ -9,6 +9,7 @@ from tracewright.pipeline.verify.choice import compare_choices, extract_choice
 from tracewright.pipeline.verify.extract import Extraction, extract_mathematics
 from tracewright.pipeline.verify.limits import MAX_COMPLETION_CHARS
 from tracewright.pipeline.verify.mathematics import compare_mathematics, prepare
+from tracewright.pipeline.verify.programs import extract_program
 from tracewright.pipeline.verify.short_text import compare_texts, extract_text
 from tracewright.pipeline.verify.thinking import strip_thinking
 from tracewright.pipeline.verify.values import Finding, Truth
@@ -35,6 +36,11 @@ class Comparison:
     given: str
     finding: Finding
 
+    @property
+    def needs_worker(self) -> bool:
+        """Whether algebra may still decide."""
+        return self.finding.truth is Truth.UNKNOWN
+
 
 def extract_answer(text: str, kind: AnswerKind | str = AnswerKind.MATH) -> Extraction | None:
     """The answer that a completion gives, and what marked it; None where it gives none.
@@ -51,6 +57,8 @@ def _extract(shown: str, kind: AnswerKind) -> Extraction | None:
             return extract_choice(shown)
         case AnswerKind.TEXT:
             return extract_text(shown)
+        case AnswerKind.CODE:
+            return extract_program(shown)
         case _:
             return extract_mathematics(shown)
 

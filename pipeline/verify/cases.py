@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from tracewright.pipeline.verify.policy import DEFAULT_POLICY, Policy
-from tracewright.schemas.problem import AnswerKind
+from tracewright.schemas.problem import AnswerKind, CodeTest
 
 
 class AnswerCase(BaseModel):
@@ -23,5 +23,7 @@ class AnswerCase(BaseModel):
     """The options of a multiple-choice question in order: the first is A."""
     accepted_answers: tuple[str, ...] = ()
     """Further gold answers: the prediction is correct when it equals any of them."""
+    tests: tuple[CodeTest, ...] = ()
+    """Further tests of a program."""
     truncated: bool = False
     """Whether the completion was cut by the token limit: then it has no answer."""

@@ -17,25 +17,26 @@ from tracewright.pipeline.verify.real_sets import real_set, same_set
 from tracewright.pipeline.verify.sampling import function_letters
 from tracewright.pipeline.verify.scalars import compare_scalars
 from tracewright.pipeline.verify.shapes import as_row, is_number_set, is_set, is_structure, rows_of, union_parts
-from tracewright.pipeline.verify.values import Finding, Truth
+from tracewright.pipeline.verify.values import Algebra, Finding, Truth
 
 _RATIO_OF_TWO = 2
 """Longer ratios are no quotients."""
 
 
-def compare_answers(gold: Node, given: Node, policy: Policy) -> Finding:
-    """Whether the given answer is the gold answer; UNKNOWN where only algebra could say."""
+def compare_answers(gold: Node, given: Node, policy: Policy, algebra: Algebra | None = None) -> Finding:
+    """Whether the given answer is the gold answer; UNKNOWN where only algebra could say and there is none."""
     try:
         gold, given = (reduce_matrices(spread_signs(node)) for node in (gold, given))
     except UndecidedError as error:
         return Finding(Truth.REFUSED, "matrix", str(error))
-    return _Comparison(policy, function_letters(gold, given)).compare(gold, given)
+    return _Comparison(policy, function_letters(gold, given), algebra).compare(gold, given)
 
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
     policy: Policy
     functions: frozenset[str]
+    algebra: Algebra | None
 
     def compare(self, gold: Node, given: Node) -> Finding:
         if gold == given:
@@ -72,7 +73,7 @@ class _Comparison:
             return self._structures(gold, given)
         if isinstance(gold, Words) or isinstance(given, Words):
             return Finding(Truth.DIFFERENT, "text", "one is in words and the other one is not")
-        return compare_scalars(gold, given, self.policy, self.functions)
+        return compare_scalars(gold, given, self.policy, self.functions, self.algebra)
 
     def _structures(self, gold: Node, given: Node) -> Finding:
         found = self._collections(gold, given)
@@ -84,8 +85,11 @@ class _Comparison:
             same = same_set(a, b)
             return Finding(Truth.SAME if same else Truth.DIFFERENT, "set", "" if same else "the sets differ")
         if isinstance(gold, Relation) and isinstance(given, Relation):
-            return same_relation(gold, given, self.functions)
-        return found or _one_condition(gold, given)
+            found = same_relation(gold, given, self.functions)
+        found = found or _unsolved(gold, given)
+        if found.truth is Truth.UNKNOWN and self.algebra is not None:
+            return self.algebra.same_solutions(gold, given)
+        return found
 
     def _collections(self, gold: Node, given: Node) -> Finding | None:
         """Tuples, lists and sets with their members; None where a side is none of them."""
@@ -148,19 +152,17 @@ class _Comparison:
         return Finding(found.truth, "matrix", found.reason)
 
 
-def _one_condition(gold: Node, given: Node) -> Finding:
+def _unsolved(gold: Node, given: Node) -> Finding:
     """A condition beside a set or list of numbers: algebra may solve it."""
-    conditions = [node for node in (gold, given) if isinstance(node, Relation) or _is_conditions(node)]
-    others = [node for node in (gold, given) if node not in conditions]
-    if conditions and all(is_structure(other) for other in others):
+    conditions = [node for node in (gold, given) if _is_condition(node)]
+    others = [node for node in (gold, given) if not _is_condition(node)]
+    if conditions and len(free_symbols(gold) | free_symbols(given)) == 1 and all(is_structure(node) for node in others):
         return Finding(Truth.UNKNOWN, "set", "a condition that has to be solved")
-    if len(free_symbols(gold) | free_symbols(given)) == 1 and is_number_set(gold) and is_number_set(given):
-        return Finding(Truth.UNKNOWN, "set", "conditions that have to be solved")
     return Finding(Truth.DIFFERENT, "structure", "they are not of one kind: a value, a list, a set, a condition")
 
 
-def _is_conditions(node: Node) -> bool:
-    return isinstance(node, Listing) and all(isinstance(item, Relation) for item in node.items)
+def _is_condition(node: Node) -> bool:
+    return isinstance(node, Relation) or (isinstance(node, Listing) and all(map(_is_condition, node.items)))
 
 
 def _is_membership(*nodes: Node) -> bool:

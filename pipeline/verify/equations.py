@@ -7,11 +7,12 @@ from fractions import Fraction
 
 from tracewright.pipeline.verify.expressions import multiply
 from tracewright.pipeline.verify.failures import LimitError, UndecidedError
-from tracewright.pipeline.verify.nodes import Apply, Call, Node, Number, Relation, Symbol
+from tracewright.pipeline.verify.nodes import Apply, Call, Node, Number, Relation, Symbol, free_symbols, walk
 from tracewright.pipeline.verify.numeric import BASE_DIGITS
 from tracewright.pipeline.verify.sampling import samples, variables_of
 from tracewright.pipeline.verify.values import Finding, Point, Truth, same_value
 
+_ALGEBRAIC = frozenset({"+", "*", "/", "neg", "^", "sqrt", "cbrt", "abs", "max", "min"})
 _FLIPPED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤", "=": "=", "≠": "≠"}
 
 
@@ -27,7 +28,8 @@ def same_relation(a: Relation, b: Relation, functions: frozenset[str]) -> Findin
         return _proportional(a, b, functions, needs_positive=False)
     flipped = a.operators[0] != b.operators[0]
     if flipped and _FLIPPED.get(a.operators[0]) != b.operators[0]:
-        return Finding(Truth.DIFFERENT, "inequality", f"{b.operators[0]} is not {a.operators[0]}")
+        truth = Truth.UNKNOWN if len(variables_of(a, functions)) == 1 else Truth.DIFFERENT
+        return Finding(truth, "inequality", f"{b.operators[0]} is not {a.operators[0]}")
     return _proportional(a, _swap(b) if flipped else b, functions, needs_positive=True)
 
 
@@ -45,7 +47,9 @@ def _same_chain(a: Relation, b: Relation, functions: frozenset[str]) -> Finding:
             findings = [same_value(x, y, functions) for x, y in pairs]
             if all(found.truth is Truth.SAME for found in findings):
                 return Finding(Truth.SAME, "inequality")
-    return Finding(Truth.DIFFERENT, "inequality", "the chains are not the same, operand by operand")
+    one_variable = len(variables_of(a, functions) | variables_of(b, functions)) == 1
+    reason = "the chains are not the same, operand by operand"
+    return Finding(Truth.UNKNOWN if one_variable else Truth.DIFFERENT, "inequality", reason)
 
 
 def _proportional(a: Relation, b: Relation, functions: frozenset[str], *, needs_positive: bool) -> Finding:
@@ -56,8 +60,14 @@ def _proportional(a: Relation, b: Relation, functions: frozenset[str], *, needs_
         return Finding(Truth.SAME, method)
     if not needs_positive and _differ_by_factor(_fraction(f)[0], _fraction(g)[0], functions, needs_positive=False):
         return Finding(Truth.SAME, method)
-    univariate = len(variables_of(f, functions)) == 1
-    return Finding(Truth.UNKNOWN if univariate else Truth.DIFFERENT, method, "no factor leads from one to the other")
+    solvable = len(variables_of(f, functions)) == 1 and _is_algebraic(f) and _is_algebraic(g)
+    return Finding(Truth.UNKNOWN if solvable else Truth.DIFFERENT, method, "no factor leads from one to the other")
+
+
+def _is_algebraic(node: Node) -> bool:
+    """Whether solving it is not hopeless: no function of the variable but powers, roots and absolute values."""
+    applied = [part for part in walk(node) if isinstance(part, Apply) and free_symbols(part)]
+    return all(part.name in _ALGEBRAIC for part in applied)
 
 
 def _difference(relation: Relation) -> Node:

@@ -52,6 +52,7 @@ class AnswerSource(StrEnum):
     ANSWER_LABEL = "answer_label"
     WHOLE = "whole"
     LAST_MATHEMATICS = "last_mathematics"
+    CODE_BLOCK = "code_block"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def extract_mathematics(text: str) -> Extraction | None:
     if not whole:
         return None
     if _is_answer_itself(whole):
-        return Extraction(whole, AnswerSource.WHOLE, 0)
+        stated = None if starts_as_answer(whole) else last_mathematics(whole)
+        return Extraction(stated or whole, AnswerSource.WHOLE, 0)
     tail = text[-MAX_PROSE_CHARS:]
     found = last_mathematics(tail)
     if found is not None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from tracewright.pipeline.verify.cases import AnswerCase
-from tracewright.pipeline.verify.pool import AnswerVerifier
-from tracewright.pipeline.verify.verifier import DEFAULT_TIMEOUT_SECONDS
+from tracewright.pipeline.verify.verifier import DEFAULT_TIMEOUT_SECONDS, AnswerVerifier
 from tracewright.schemas.errors import MissingInputError
 from tracewright.schemas.verdict import Outcome, Verdict
 
@@ -36,14 +35,26 @@ def verify_file(
 
 
 def _verdicts(path: Path, verifier: AnswerVerifier) -> Iterator[Verdict]:
-    with path.open("rb") as lines:
-        for line in lines:
-            try:
-                case = AnswerCase.model_validate_json(line)
-            except ValidationError as error:
-                yield Verdict(outcome=Outcome.ERROR, method="input", reason=_describe(error))
-            else:
-                yield next(verifier.verify_many([case]))
+    """A verdict for every line, in order; lines that are no case are put aside and come back in their place."""
+    refused: deque[tuple[int, Verdict]] = deque()
+
+    def cases() -> Iterator[AnswerCase]:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines):
+                try:
+                    yield AnswerCase.model_validate_json(line)
+                except ValidationError as error:
+                    refused.append((number, Verdict(outcome=Outcome.ERROR, method="input", reason=_describe(error))))
+
+    number = 0
+    for verdict in verifier.verify_many(cases()):
+        while refused and refused[0][0] == number:
+            yield refused.popleft()[1]
+            number += 1
+        yield verdict
+        number += 1
+    for _, verdict in refused:
+        yield verdict
 
 
 def _describe(error: ValidationError) -> str:

@@ -24,3 +24,13 @@ MAX_PRECISION_DIGITS = 6_000
 """Decimal digits of a numeric evaluation, chosen by how far apart the magnitudes in the expression are."""
 MAX_NUMERIC_WORK = 20_000.0
 """Operations at 50 digits of one numeric evaluation; one at 6,000 digits counts for 361. Some 200 ms."""
+MAX_WORKER_MEMORY_BYTES = 512 * 1024**2
+"""Address space of a worker or a tested program."""
+MAX_WORKER_CASES = 500
+"""A worker is replaced after so many cases: what libraries remember does not pile up."""
+WORKER_START_SECONDS = 60.0
+"""How long the workers' server may take to import sympy on a busy machine."""
+MAX_PROGRAM_FILE_BYTES = 16 * 1024**2
+"""Size of one file that a tested program may write."""
+MAX_PROGRAM_CHARS = 200_000
+"""Length of a program that is tested, and of its tests."""

@@ -16,7 +16,7 @@ from tracewright.pipeline.verify.parser import parse_answer
 from tracewright.pipeline.verify.policy import Policy
 from tracewright.pipeline.verify.tokens import Commas
 from tracewright.pipeline.verify.units import read_unit
-from tracewright.pipeline.verify.values import Finding, Truth
+from tracewright.pipeline.verify.values import Algebra, Finding, Truth
 
 _COMMA_BETWEEN_DIGITS = re.compile(r"\d,\d")
 _PLAIN_INTEGER = re.compile(r"-?\d{1,300}")
@@ -35,7 +35,7 @@ def prepare(text: str) -> str:
     return strip_delimiters(clean_answer(text))
 
 
-def compare_mathematics(gold: str, given: str, policy: Policy) -> Finding:
+def compare_mathematics(gold: str, given: str, policy: Policy, algebra: Algebra | None = None) -> Finding:
     """Whether two cleaned answers are the same. UNKNOWN where one can't be read or only algebra could say."""
     if gold.casefold() in _NO_ANSWERS:
         return Finding(Truth.REFUSED, "text", "the gold answer is none")
@@ -47,10 +47,10 @@ def compare_mathematics(gold: str, given: str, policy: Policy) -> Finding:
     if clocks[0] and clocks[1]:
         same = policy.time == "clock" and same_clock(clocks[0], clocks[1])
         return Finding(Truth.SAME if same else Truth.DIFFERENT, "time")
-    return _compare_readings(gold, given, policy)
+    return _compare_readings(gold, given, policy, algebra)
 
 
-def _compare_readings(gold: str, given: str, policy: Policy) -> Finding:
+def _compare_readings(gold: str, given: str, policy: Policy, algebra: Algebra | None) -> Finding:
     try:
         golds = list(readings(gold, decimal_comma=False))
         givens = list(readings(given, decimal_comma="." in gold))
@@ -58,7 +58,7 @@ def _compare_readings(gold: str, given: str, policy: Policy) -> Finding:
         if normal_words(gold) == normal_words(given):
             return Finding(Truth.SAME, "text", "the same words")
         return Finding(Truth.REFUSED, "text", f"it is not the gold answer's text, and {error}")
-    findings = [compare_answers(a, b, policy) for a in golds for b in givens]
+    findings = [compare_answers(a, b, policy, algebra) for a in golds for b in givens]
     return next((found for found in findings if found.truth is Truth.SAME), findings[0])
 
 

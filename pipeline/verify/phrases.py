@@ -85,7 +85,7 @@ def last_mathematics(text: str) -> str | None:
     spans = sorted([*formulas, *runs_in(text, formulas)])
     *_, verdict = [None, *_VERDICT.finditer(text)]
     if verdict and (not spans or spans[-1][1] < verdict.start()):
-        return verdict.group()
+        return _before_clause(first_sentence(text[verdict.start() :]))
     if not spans:
         return None
     start, end = spans.pop()

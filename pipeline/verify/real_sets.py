@@ -14,8 +14,8 @@ from tracewright.pipeline.verify.numeric import NumericEvaluator
 from tracewright.pipeline.verify.values import Truth, exact_value, same_value
 
 _DIGITS = 60
-_EMPTY_WORDS = frozenset({"no solution", "no solutions", "no real solution", "no real solutions", "empty set"})
-_ALL_WORDS = frozenset({"all real numbers", "all reals", "real numbers", "any real number", "every real number"})
+EMPTY_WORDS = frozenset({"no solution", "no solutions", "no real solution", "no real solutions", "empty set"})
+ALL_WORDS = frozenset({"all real numbers", "all reals", "real numbers", "any real number", "every real number"})
 _FLIPPED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤", "=": "=", "≠": "≠"}
 _NEGATED = {"<": "≥", "≥": "<", ">": "≤", "≤": ">", "=": "≠", "≠": "="}
 
@@ -71,9 +71,9 @@ def _read(node: Node) -> RealSet:
             return _ALL
         case Symbol("∅"):
             return ()
-        case Words(text) if text.casefold() in _EMPTY_WORDS:
+        case Words(text) if text.casefold() in EMPTY_WORDS:
             return ()
-        case Words(text) if text.casefold() in _ALL_WORDS:
+        case Words(text) if text.casefold() in ALL_WORDS:
             return _ALL
         case Group("{", _, items):
             return _unite(_point(item) for item in items)

@@ -6,16 +6,18 @@ from tracewright.pipeline.verify.nodes import Node, free_symbols
 from tracewright.pipeline.verify.policy import Policy
 from tracewright.pipeline.verify.quantities import Measure, comparable_values, measure, measure_letters, unit_mismatch
 from tracewright.pipeline.verify.rounding import stands_for
-from tracewright.pipeline.verify.values import Finding, Truth, same_value
+from tracewright.pipeline.verify.values import Algebra, Finding, Truth, same_value
 
 
-def compare_scalars(gold: Node, given: Node, policy: Policy, functions: frozenset[str]) -> Finding:
+def compare_scalars(
+    gold: Node, given: Node, policy: Policy, functions: frozenset[str], algebra: Algebra | None = None
+) -> Finding:
     """Whether two values are the same by the policy."""
-    found = _compare_measures(measure(gold), measure(given), policy, functions)
+    found = _compare_measures(measure(gold), measure(given), policy, functions, algebra)
     if found.truth is Truth.SAME:
         return found
     for a, b in _letter_measures(gold, given):
-        other = _compare_measures(a, b, policy, functions)
+        other = _compare_measures(a, b, policy, functions, algebra)
         if other.truth is Truth.SAME or other.method == "unit":
             return other
     return found
@@ -29,13 +31,17 @@ def _letter_measures(gold: Node, given: Node) -> list[tuple[Measure, Measure]]:
     return [(measure(gold), b)] if b is not None and not free_symbols(gold) else []
 
 
-def _compare_measures(gold: Measure, given: Measure, policy: Policy, functions: frozenset[str]) -> Finding:
+def _compare_measures(
+    gold: Measure, given: Measure, policy: Policy, functions: frozenset[str], algebra: Algebra | None
+) -> Finding:
     mismatch = unit_mismatch(gold, given, policy)
     if mismatch is not None:
         return Finding(Truth.DIFFERENT, "unit", mismatch)
     findings: list[Finding] = []
     for a, b in comparable_values(gold, given, policy):
         found = same_value(a, b, functions)
+        if found.truth is Truth.UNKNOWN and algebra is not None:
+            found = algebra.same_value(a, b, functions)
         if found.truth is Truth.SAME:
             return found
         rounded = stands_for(a, b, policy)

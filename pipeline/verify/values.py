@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from fractions import Fraction
+from typing import Protocol
 
 from tracewright.pipeline.verify.exact import ExactEvaluator
 from tracewright.pipeline.verify.failures import LimitError, UndecidedError
@@ -38,6 +39,18 @@ class Finding:
     truth: Truth
     method: str
     reason: str = ""
+
+
+class Algebra(Protocol):
+    """What may decide where evaluation can't: it may take long, and belongs into a worker."""
+
+    def same_value(self, a: Node, b: Node, functions: frozenset[str]) -> Finding:
+        """Whether two expressions are equal."""
+        ...
+
+    def same_solutions(self, a: Node, b: Node) -> Finding:
+        """Whether two conditions or sets of one real variable hold the same numbers."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

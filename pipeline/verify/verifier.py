@@ -1,21 +1,133 @@
-"""One verification from case to verdict."""
+"""Verification of answers, one or many, from any thread and inside asyncio."""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
 
-from tracewright.pipeline.verify.cascade import Decision, compare, decide, extract_answer, refuse
+from tracewright.pipeline.verify.cascade import Comparison, Decision, compare, decide, refuse
 from tracewright.pipeline.verify.cases import AnswerCase
+from tracewright.pipeline.verify.limits import MAX_PROGRAM_CHARS
 from tracewright.pipeline.verify.policy import DEFAULT_POLICY, Policy
-from tracewright.schemas.problem import AnswerKind
+from tracewright.pipeline.verify.programs import extract_program
+from tracewright.pipeline.verify.sandbox import run_tests
+from tracewright.pipeline.verify.thinking import strip_thinking
+from tracewright.pipeline.verify.values import Finding, Truth
+from tracewright.pipeline.verify.workers import WorkerDiedError, Workers, WorkerTimeoutError
+from tracewright.schemas.problem import AnswerKind, CodeTest
 from tracewright.schemas.verdict import Outcome, Verdict
 
-DEFAULT_TIMEOUT_SECONDS = 2.0
 VERIFIER_VERSION = "1.0.0"
 """Kept with every verdict; a new one means that some verdicts may change."""
+DEFAULT_TIMEOUT_SECONDS = 2.0
+"""Time of one case; its clock starts when the case does, and not while it waits for a worker to be free."""
+_AHEAD_PER_WORKER = 64
+"""Cases that are read before the first of them is answered: memory does not grow with the number of cases."""
 
-__all__ = ["DEFAULT_TIMEOUT_SECONDS", "VERIFIER_VERSION", "extract_answer", "verify_answer"]
+
+class AnswerVerifier:
+    """Verifies answers with a pool of killable workers; use it as a context manager.
+
+    Most cases are decided in the calling thread, in less than a millisecond; the others, and programs, in processes of
+    their own. All methods may be called from any thread.
+    """
+
+    def __init__(self, workers: int = 1, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> None:
+        if workers < 1 or timeout_seconds <= 0:
+            raise ValueError(f"expected at least 1 worker and a time above 0, not {workers} and {timeout_seconds}")
+        self.timeout_seconds = timeout_seconds
+        self._workers = Workers(workers)
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="verify")
+        self._ahead = workers * _AHEAD_PER_WORKER
+
+    def __enter__(self) -> Self:
+        self._workers.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers; cases under way are answered first."""
+        self._threads.shutdown(cancel_futures=True)
+        self._workers.close()
+
+    def verify(
+        self,
+        gold: str,
+        completion: str,
+        *,
+        kind: AnswerKind | str = AnswerKind.MATH,
+        policy: Policy | None = None,
+        choices: Sequence[str] = (),
+        accepted_answers: Sequence[str] = (),
+        tests: Sequence[CodeTest] = (),
+        truncated: bool = False,
+    ) -> Verdict:
+        """The verdict on one completion; see `verify_answer`."""
+        return self.verify_case(
+            make_case(gold, completion, kind, policy, choices, accepted_answers, tests, truncated=truncated)
+        )
+
+    def verify_case(self, case: AnswerCase) -> Verdict:
+        """The verdict on one case. Never raises for what the case holds."""
+        started = time.perf_counter()
+        step = _begin(case)
+        return _verdict(step if isinstance(step, Decision) else self._finish(case, step), started)
+
+    async def verify_async(self, case: AnswerCase) -> Verdict:
+        """As `verify_case`, without holding up the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.verify_case, case)
+
+    def verify_many(self, cases: Iterable[AnswerCase]) -> Iterator[Verdict]:
+        """The verdicts in the order of the cases, as they are ready; cases are read a little ahead."""
+        waiting: deque[Verdict | Future[Verdict]] = deque()
+        for case in cases:
+            started = time.perf_counter()
+            step = _begin(case)
+            if isinstance(step, Decision):
+                waiting.append(_verdict(step, started))
+            else:
+                waiting.append(self._threads.submit(self._finish_later, case, step, time.perf_counter() - started))
+            while waiting and (len(waiting) > self._ahead or _is_ready(waiting[0])):
+                yield _result(waiting.popleft())
+        while waiting:
+            yield _result(waiting.popleft())
+
+    def _finish_later(self, case: AnswerCase, step: list[Comparison | Decision], spent_seconds: float) -> Verdict:
+        return _verdict(self._finish(case, step), time.perf_counter() - spent_seconds)
+
+    def _finish(self, case: AnswerCase, step: list[Comparison | Decision]) -> Decision:
+        """The decision on a case that needs another process."""
+        if case.kind is AnswerKind.CODE:
+            return _run_program(case, self.timeout_seconds)
+        return _best([self._resolve(found, case) if isinstance(found, Comparison) else found for found in step])
+
+    def _resolve(self, comparison: Comparison, case: AnswerCase) -> Decision:
+        if not comparison.needs_worker:
+            return decide(comparison)
+        question = {
+            "gold": comparison.gold,
+            "given": comparison.given,
+            "policy": case.policy.model_dump(mode="json"),
+            "timeout_seconds": self.timeout_seconds,
+        }
+        try:
+            answer = self._workers.ask(question, self.timeout_seconds)
+        except (WorkerTimeoutError, WorkerDiedError) as error:
+            return Decision(Outcome.ERROR, "symbolic", f"the comparison was ended: {error}")
+        if "error" in answer:
+            return Decision(Outcome.ERROR, "symbolic", f"the comparison failed: {answer['error']}")
+        finding = Finding(Truth[answer["truth"]], answer["method"], answer["reason"])
+        return decide(replace(comparison, finding=finding))
 
 
 def verify_answer(
@@ -26,32 +138,102 @@ def verify_answer(
     policy: Policy | None = None,
     choices: Sequence[str] = (),
     accepted_answers: Sequence[str] = (),
+    tests: Sequence[CodeTest] = (),
     truncated: bool = False,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
 ) -> Verdict:
-    """Whether a completion's answer is the gold answer, or one of `accepted_answers`, with the reason in a sentence."""
+    """Whether a completion's answer is the gold answer, or one of `accepted_answers`, with the reason in a sentence.
+
+    `gold` is a bare answer or a text that ends in one; of the code kind it is a program of tests, and `tests` are
+    further ones. `choices` are the options of a multiple-choice question in order. A completion that was `truncated`
+    by the token limit is unverifiable, whatever it says.
+
+    Most answers are compared in this process, in less than a millisecond. One that needs algebra starts a worker and
+    ends it, which takes a second or two: verify many with an `AnswerVerifier`. Never raises for what the texts hold.
+    """
+    case = make_case(gold, completion, kind, policy, choices, accepted_answers, tests, truncated=truncated)
     started = time.perf_counter()
-    case = AnswerCase(
+    step = _begin(case)
+    if isinstance(step, Decision):
+        return _verdict(step, started)
+    with AnswerVerifier(1, timeout_seconds) as verifier:
+        return verifier.verify_case(case)
+
+
+def make_case(
+    gold: str,
+    completion: str,
+    kind: AnswerKind | str,
+    policy: Policy | None,
+    choices: Sequence[str],
+    accepted_answers: Sequence[str],
+    tests: Sequence[CodeTest],
+    *,
+    truncated: bool,
+) -> AnswerCase:
+    """The case that these arguments make; it is not validated again, its parts are."""
+    return AnswerCase.model_construct(
         gold=gold,
         prediction=completion,
         kind=AnswerKind(kind),
         policy=policy or DEFAULT_POLICY,
         choices=tuple(choices),
         accepted_answers=tuple(accepted_answers),
+        tests=tuple(tests),
         truncated=truncated,
     )
-    decision = refuse(case) or _decide(case)
-    return Verdict(
-        outcome=decision.outcome, method=decision.method, reason=decision.reason, seconds=time.perf_counter() - started
-    )
 
 
-def _decide(case: AnswerCase) -> Decision:
-    decisions: list[Decision] = []
+def _begin(case: AnswerCase) -> Decision | list[Comparison | Decision]:
+    """The decision, or for each gold answer what is known without another process."""
+    refusal = refuse(case)
+    if refusal is not None:
+        return refusal
+    if case.kind is AnswerKind.CODE:
+        return []
+    found: list[Comparison | Decision] = []
     for gold in (case.gold, *case.accepted_answers):
-        compared = compare(gold, case)
-        decision = compared if isinstance(compared, Decision) else decide(compared)
-        if decision.outcome is Outcome.CORRECT:
-            return decision
-        decisions.append(decision)
-    return decisions[0]
+        step = compare(gold, case)
+        if isinstance(step, Comparison) and not step.needs_worker:
+            step = decide(step)
+        if isinstance(step, Decision) and step.outcome is Outcome.CORRECT:
+            return step
+        found.append(step)
+    decisions = [step for step in found if isinstance(step, Decision)]
+    return _best(decisions) if len(decisions) == len(found) else found
+
+
+def _best(decisions: Sequence[Decision]) -> Decision:
+    """Correct if any is; else the first one, which is about the gold answer itself."""
+    return next((decision for decision in decisions if decision.outcome is Outcome.CORRECT), decisions[0])
+
+
+def _run_program(case: AnswerCase, timeout_seconds: float) -> Decision:
+    tests = [CodeTest(program=case.gold)] if case.gold.strip() else []
+    tests.extend(case.tests)
+    shown = strip_thinking(case.prediction)
+    program = extract_program(shown, "\n".join(test.program for test in tests)) if shown is not None else None
+    if program is None:
+        return Decision(Outcome.UNVERIFIABLE, "extraction", "the completion holds no Python program")
+    if not tests:
+        return Decision(Outcome.UNVERIFIABLE, "tests", "there are no tests to run")
+    if len(program.text) > MAX_PROGRAM_CHARS:
+        return Decision(Outcome.ERROR, "limit", f"the program has more than {MAX_PROGRAM_CHARS} characters")
+    for test in tests:
+        run = run_tests(program.text, test.program, stdin=test.stdin, timeout_seconds=timeout_seconds)
+        if run.outcome is not Outcome.CORRECT:
+            return Decision(run.outcome, "tests", run.reason)
+    return Decision(Outcome.CORRECT, "tests", "the tests pass")
+
+
+def _verdict(decision: Decision, started: float) -> Verdict:
+    seconds = time.perf_counter() - started
+    return Verdict(outcome=decision.outcome, method=decision.method, reason=decision.reason, seconds=seconds)
+
+
+def _is_ready(item: Verdict | Future[Verdict]) -> bool:
+    return isinstance(item, Verdict) or item.done()
+
+
+def _result(item: Verdict | Future[Verdict]) -> Verdict:
+    return item if isinstance(item, Verdict) else item.result()
