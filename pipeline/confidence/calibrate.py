@@ -114,28 +114,14 @@ def fit(samples: Sequence[TraceSample], family: str, fitted_at: datetime) -> Cal
     model did not see. The figures come from predictions that neither the model nor the line was fitted on.
     Deterministic: the order of the traces does not matter beyond the last digits of a sum.
     """
+    from threadpoolctl import threadpool_limits
+
     table = build_table(samples)
     if isinstance(table, NotEnoughData):
         return table
-    logits = _cross_validate(table)
-    confidences = _cross_calibrate(table, logits)
-    fields = {
-        "family": family,
-        "features": _feature_names(table.with_top),
-        "window_tokens": WINDOW_TOKENS,
-        "tail_tokens": TAIL_TOKENS,
-        "model": fit_hinge_model(table.features, table.rights),
-        "platt": fit_platt(logits, table.rights),
-        "traces": table.traces,
-        "problems": len(np.unique(table.problems)),
-        "steps": len(table.rights),
-        "wrong": int((~table.rights).sum()),
-        "figures": _measure(confidences, table),
-        "baselines": {name: _measure_baseline(feature, table) for name, feature in _BASELINES.items()},
-        "curve": tuple(reliability_curve(confidences, table.rights)),
-    }
-    draft = Calibration.model_validate({**fields, "version": "", "fitted_at": fitted_at})
-    return draft.model_copy(update={"version": hash_calibration(draft)})
+    # The matrices are small. Beside a busy engine, threads that wait for each other took 15 s for a second's work.
+    with threadpool_limits(limits=1):
+        return _fit_table(table, family, fitted_at)
 
 
 def hash_calibration(calibration: Calibration) -> str:
@@ -163,6 +149,28 @@ def calibration_figures(
         ece=expected_calibration_error(values, labels),
         brier=brier_score(values, labels),
     )
+
+
+def _fit_table(table: StepTable, family: str, fitted_at: datetime) -> Calibration:
+    logits = _cross_validate(table)
+    confidences = _cross_calibrate(table, logits)
+    fields = {
+        "family": family,
+        "features": _feature_names(table.with_top),
+        "window_tokens": WINDOW_TOKENS,
+        "tail_tokens": TAIL_TOKENS,
+        "model": fit_hinge_model(table.features, table.rights),
+        "platt": fit_platt(logits, table.rights),
+        "traces": table.traces,
+        "problems": len(np.unique(table.problems)),
+        "steps": len(table.rights),
+        "wrong": int((~table.rights).sum()),
+        "figures": _measure(confidences, table),
+        "baselines": {name: _measure_baseline(feature, table) for name, feature in _BASELINES.items()},
+        "curve": tuple(reliability_curve(confidences, table.rights)),
+    }
+    draft = Calibration.model_validate({**fields, "version": "", "fitted_at": fitted_at})
+    return draft.model_copy(update={"version": hash_calibration(draft)})
 
 
 def _feature_names(with_top: bool) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ NOW = datetime(2025, 1, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def traces(plant_traces):
-    return plant_traces(problems=400, samples=1, seed=3)
+    return plant_traces(problems=200, samples=1, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_a_saved_calibration_predicts_to_the_last_bit(calibration, traces, tmp_p
 
 def test_the_newest_of_a_teacher_is_found(calibration, traces, tmp_path):
     older = calibration.model_copy(update={"fitted_at": NOW - timedelta(days=1)})
-    newer = fit([sample_trace(trace) for trace in traces[:350]], calibration.family, NOW + timedelta(days=1))
+    newer = fit([sample_trace(trace) for trace in traces[:180]], calibration.family, NOW + timedelta(days=1))
     assert isinstance(newer, Calibration)
     for one in (newer, older):
         save_calibration(one, tmp_path)

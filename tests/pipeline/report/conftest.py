@@ -24,6 +24,7 @@ from tracewright.pipeline.report import (
     SolvedBy,
     StudentPanel,
     make_confidence_panel,
+    render_report,
 )
 from tracewright.schemas import CheckOutcome, Span, StageCount, Step, StepCheck, Trace
 
@@ -100,6 +101,26 @@ def hostile(whole) -> ReportData:
         student=make_student(HOSTILE, levels),
         facts=((HOSTILE, HOSTILE),),
     )
+
+
+@pytest.fixture(scope="session")
+def whole_page(whole) -> str:
+    return render_report(whole)
+
+
+@pytest.fixture(scope="session")
+def empty_page(empty) -> str:
+    return render_report(empty)
+
+
+@pytest.fixture(scope="session")
+def hostile_page(hostile) -> str:
+    return render_report(hostile)
+
+
+@pytest.fixture(params=["whole", "empty", "hostile"])
+def page(request) -> str:
+    return request.getfixturevalue(request.param + "_page")
 
 
 def make_student(name: str, levels: tuple[LevelShare, ...]) -> StudentPanel:

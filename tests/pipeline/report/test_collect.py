@@ -35,7 +35,7 @@ def score(trace: Trace, calibration: Calibration) -> Trace:
 
 @pytest.fixture(scope="module")
 def calibration(plant_traces) -> Calibration:
-    traces = plant_traces(problems=400, seed=11)
+    traces = plant_traces(problems=200, seed=11)
     calibration = fit([sample_trace(trace) for trace in traces], traces[0].teacher.family, MADE_AT)
     assert isinstance(calibration, Calibration)
     return calibration
@@ -43,7 +43,7 @@ def calibration(plant_traces) -> Calibration:
 
 @pytest.fixture(scope="module")
 def traces(plant_traces, calibration) -> list[Trace]:
-    scored = [score(trace, calibration) for trace in plant_traces(problems=300, samples=2, seed=12)]
+    scored = [score(trace, calibration) for trace in plant_traces(problems=120, samples=2, seed=12)]
     return list({trace.trace_id: trace for trace in scored}.values())
 
 

@@ -5,8 +5,6 @@ import shutil
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tracewright.pipeline.report import write_report
-
 pytestmark = pytest.mark.browser
 WIDTHS = (1280, 820, 390)
 
@@ -22,27 +20,28 @@ def browser():
         browser.close()
 
 
-@pytest.mark.parametrize("name", ["whole", "empty", "hostile"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_is_quiet_and_fits(browser, request, tmp_path, name, scheme):
-    path = write_report(request.getfixturevalue(name), tmp_path / "report.html")
-    page = browser.new_page(color_scheme=scheme)
+def test_the_page_is_quiet_and_fits(browser, page, tmp_path, scheme):
+    path = tmp_path / "report.html"
+    path.write_text(page, encoding="utf-8")
+    tab = browser.new_page(color_scheme=scheme)
     noise: list[str] = []
-    page.on("dialog", lambda dialog: (noise.append(f"dialog {dialog.message}"), dialog.dismiss()))
-    page.on("console", lambda message: noise.append(f"console {message.text}"))
-    page.on("pageerror", lambda error: noise.append(f"error {error}"))
-    page.on("request", lambda request: noise.append(request.url) if request.url != path.as_uri() else None)
-    page.goto(path.as_uri())
+    tab.on("dialog", lambda dialog: (noise.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    tab.on("console", lambda message: noise.append(f"console {message.text}"))
+    tab.on("pageerror", lambda error: noise.append(f"error {error}"))
+    tab.on("request", lambda request: noise.append(request.url) if request.url != path.as_uri() else None)
+    tab.goto(path.as_uri())
     for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        tab.set_viewport_size({"width": width, "height": 900})
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
     assert noise == []
-    assert page.evaluate("document.scripts.length") == 0
-    page.close()
+    assert tab.evaluate("document.scripts.length") == 0
+    tab.close()
 
 
-def test_the_scheme_changes_the_drawings(browser, whole, tmp_path):
-    path = write_report(whole, tmp_path / "report.html")
+def test_the_scheme_changes_the_drawings(browser, whole_page, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(whole_page, encoding="utf-8")
     seen = set()
     for scheme in ("light", "dark"):
         page = browser.new_page(color_scheme=scheme)

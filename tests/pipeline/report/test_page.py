@@ -93,26 +93,6 @@ class Page(HTMLParser):
             self.text.append(data)
 
 
-@pytest.fixture(scope="module")
-def whole_page(whole) -> str:
-    return render_report(whole)
-
-
-@pytest.fixture(scope="module")
-def empty_page(empty) -> str:
-    return render_report(empty)
-
-
-@pytest.fixture(scope="module")
-def hostile_page(hostile) -> str:
-    return render_report(hostile)
-
-
-@pytest.fixture(params=["whole", "empty", "hostile"])
-def page(request) -> str:
-    return request.getfixturevalue(request.param + "_page")
-
-
 def test_the_page_nests_and_has_no_other_elements_than_ours(page):
     parsed = Page(page)
     assert parsed.open == []
@@ -215,8 +195,8 @@ def test_a_long_trace_says_what_it_hides(hostile_page):
     assert "28 more reasons are not shown" in hostile_page
 
 
-def test_equal_data_give_equal_bytes(whole):
-    assert render_report(whole) == render_report(whole)
+def test_equal_data_give_equal_bytes(whole, whole_page):
+    assert render_report(whole) == whole_page
 
 
 def test_text_on_its_ground_has_a_contrast_of_4_5(empty_page):
@@ -246,13 +226,13 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_a_report_is_written_whole(whole, tmp_path):
-    path = write_report(whole, tmp_path / "deep" / "report.html")
-    assert path.read_text(encoding="utf-8") == render_report(whole)
+def test_a_report_is_written_whole(empty, empty_page, tmp_path):
+    path = write_report(empty, tmp_path / "deep" / "report.html")
+    assert path.read_text(encoding="utf-8") == empty_page
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
 
 
-def test_an_unwritable_folder_is_named(whole, tmp_path):
+def test_an_unwritable_folder_is_named(empty, tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(StoreError, match="can't write the report to"):
-        write_report(whole, tmp_path / "file" / "report.html")
+        write_report(empty, tmp_path / "file" / "report.html")
