@@ -194,10 +194,10 @@ def _view_step(index: int, step: Step) -> StepView:
 
 def _name_uses(depends_on: Sequence[int]) -> str:
     steps = [str(use + 1) for use in depends_on if use != _QUESTION]
-    names = ["the question"] if _QUESTION in depends_on else []
+    names = ["question"] if _QUESTION in depends_on else []
     if steps:
         names.append(f"step{'s' if len(steps) > 1 else ''} {', '.join(steps)}")
-    return " and ".join(names)
+    return ", ".join(names)
 
 
 def _percent(part: int, whole: int) -> float:

@@ -160,7 +160,7 @@ def test_what_was_measured_is_on_the_page(whole_page):
     text = " ".join("".join(Page(whole_page).text).split())
     for words in (
         "6,000", "90.0 % of the traces", "4,531", "3 min 33 s", "3 no question", "5,990 of 6,000", "Step 1",
-        "all claims hold", "uses the question", "problems.jsonl:7", "1,249,920", "245 KB", "4.9 % of the teacher's",
+        "all claims hold", "uses question", "problems.jsonl:7", "1,249,920", "245 KB", "4.9 % of the teacher's",
         "arithmetic@1", "2 January 2025, 03:04 UTC",
     ):  # fmt: skip
         assert words in text, words
