@@ -3,7 +3,7 @@ PYTHON ?= python3
 DATA ?= tracewright-data
 BIN := .venv/bin
 
-.PHONY: help setup run test test-slow check lint serve bench teacher pictures clean
+.PHONY: help setup browser run test test-slow check lint serve bench teacher pictures clean
 
 help:  ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -14,10 +14,13 @@ setup:  ## make .venv with all that run and test need (again: under a second)
 run: setup  ## the main job: problems to a release and its report, in ./tracewright-data
 	@$(BIN)/tracewright demo --out $(DATA)
 
-test: setup  ## the test suite
+test: setup browser  ## the test suite
 	@$(BIN)/pytest -q
 
-test-slow: setup  ## the proofs that take minutes
+browser:  ## a headless Chromium for the tests that look at pages (Debian's, through apt-get)
+	@.ci/browser
+
+test-slow: setup browser  ## the proofs that take minutes
 	@$(BIN)/pytest -q -m slow
 
 lint: setup  ## format, lint, types, import layers
@@ -33,6 +36,9 @@ bench: setup  ## the benchmarks that fit this machine, into benchmarks/results
 
 teacher: setup  ## train the embedded teacher again, from nothing
 	@$(BIN)/tracewright teacher train --out pipeline/engines/embedded
+
+pictures: setup browser  ## the README's picture, from the report that make run left
+	@.ci/pictures $(DATA)/report.html data_cards/report.png
 
 clean:  ## remove what can be made again, but for ./tracewright-data
 	@rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

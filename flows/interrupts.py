@@ -24,9 +24,13 @@ _MESSAGE = "stopped; what was finished is kept: the same command goes on where t
 
 
 def guard_interrupts() -> None:
-    """Make Ctrl-C raise KeyboardInterrupt as ever, and end the process some seconds later whatever happens then."""
+    """Make Ctrl-C raise KeyboardInterrupt once, and end the process some seconds later whatever happens then.
+
+    A second Ctrl-C is ignored: it would interrupt the putting away of what the first one stopped.
+    """
 
     def interrupt(_signal: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         timer = threading.Timer(_GRACE_SECONDS, end_now)
         timer.daemon = True
         timer.start()

@@ -74,7 +74,7 @@ def summarize(data: ReportData, evaluation: Evaluation, release: Path, parameter
         "verified": data.headline.verified,
         "release": str(release),
         "teacher": {"accuracy": evaluation.accuracy(JUDGED_LEVELS).share, "parameters": parameters},
-        "confidence": {"auroc": figures.auroc, "ece": figures.ece} if figures else None,
+        "confidence": {"auroc": figures.auroc if figures else None, "ece": figures.ece if figures else None},
         "report": str(page),
         "seconds": round(data.headline.seconds or 0.0, 1),
     }

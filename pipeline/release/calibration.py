@@ -33,15 +33,15 @@ def measure_calibration(tally: Tally) -> tuple[CalibrationFigures | None, str | 
 def share_with_figures(tally: Tally, store: Path) -> tuple[TeacherShare, ...]:
     """The teachers' shares, each with the figures that its calibration was given when it was fitted."""
     return tuple(
-        share.model_copy(update={"calibration": _find_figures(share.teacher.fingerprint, tally, store)})
+        share.model_copy(update={"calibration": _find_figures(share.teacher.family, tally, store)})
         for share in tally.teacher_shares()
     )
 
 
-def _find_figures(fingerprint: str, tally: Tally, store: Path) -> CalibrationFigures | None:
+def _find_figures(family: str, tally: Tally, store: Path) -> CalibrationFigures | None:
     for version in sorted(tally.calibration_versions):
         try:
-            fitted = load_calibration(store / FOLDER / f"{fingerprint}-{version}.json")
+            fitted = load_calibration(store / FOLDER / f"{family}-{version}.json")
         except MissingInputError:
             continue
         return CalibrationFigures(

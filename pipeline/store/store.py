@@ -31,7 +31,7 @@ MARKER = "store.json"
 FORMAT = "tracewright-store/1"
 LOCKS = "locks"
 JOURNAL = "journal"
-FOLDERS = ("slices", "calibration", JOURNAL, LOCKS)
+FOLDERS = ("slices", "calibration", "releases", "logs", JOURNAL, LOCKS)
 """Beside the tables `traces`, `attempts` and `rejects`, and `reviews` once reviews are published."""
 
 TRACES = TableKind("traces", Trace, "trace_id", TRACE_FACTS)

@@ -21,7 +21,7 @@ from tracewright.schemas import Problem
 
 Runs = tuple[Path, list[dict[str, Any]], str]
 TRACEWRIGHT = str(Path(sys.executable).with_name("tracewright"))
-PROBLEMS = 240
+PROBLEMS = 500
 START_TIMEOUT_SECONDS = 200
 
 
@@ -34,7 +34,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 def wait_for_journal(store: Path) -> None:
     """Until the first completions are on disk: the engine is in the middle of its work then."""
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while not any(path.stat().st_size for path in store.glob("journal/*")):
+    while not any(path.stat().st_size for path in store.glob("journal/*/*.journal")):
         assert time.monotonic() < deadline, "no completion reached the journal"
         os.sched_yield()
 

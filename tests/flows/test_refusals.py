@@ -121,7 +121,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path) -> No
         [TRACEWRIGHT, "generate", str(config)], stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=tmp_path
     )
     deadline = time.monotonic() + 200
-    while not any(path.stat().st_size for path in tmp_path.glob("store/journal/*")):
+    while not any(path.stat().st_size for path in tmp_path.glob("store/journal/*/*.journal")):
         assert process.poll() is None and time.monotonic() < deadline
         os.sched_yield()
     os.killpg(process.pid, signal.SIGINT)

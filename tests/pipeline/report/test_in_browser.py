@@ -1,5 +1,6 @@
 """The page in a real browser: nothing runs, nothing is loaded, and nothing sticks out at any width."""
 
+import os
 import shutil
 
 import pytest
@@ -13,7 +14,8 @@ WIDTHS = (1280, 820, 390)
 def browser():
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
-        pytest.skip("no Chromium on this machine")
+        missing = "no Chromium on this machine: `make browser` installs one"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
