@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracewright.pipeline.verify.extract import AnswerSource, Extraction, extract_marked
 from tracewright.pipeline.verify.limits import MAX_PROSE_CHARS
 from tracewright.pipeline.verify.normal_text import normal_words, same_words
+from tracewright.pipeline.verify.phrases import retracted
 from tracewright.pipeline.verify.values import Finding, Truth
 
 _LETTERS = "ABCDEFGHIJ"
@@ -28,7 +29,9 @@ _NAMED = re.compile(
     r"[\s:*(\[]*(?P<letter>[A-J])(?![\w'’])"
 )
 _LONE = re.compile(r"^[\s*(\[]*(?P<letter>[A-J])[\s*)\].:]*$", re.MULTILINE)
-_COMMAND = re.compile(r"\\(?:text|mathrm|textbf|mathbf|boxed|mbox)\s*|[{}$]|\\[()\[\]]|\*\*")
+_GOES_WITH = re.compile(r"\b(?:go|going|went) with\s+(?:option\s+)?[*(\[]*(?P<letter>[A-J])(?![\w'’])")
+_RUN_OF_LETTERS = re.compile(r"A?B?C?D?E?F?G?")
+_COMMAND = re.compile(r"\\(?:textbf|textit|textrm|text|mathrm|mathbf|boxed|mbox)\b\s*|\\[ ,;]|[{}$]|\\[()\[\]]|\*\*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,15 @@ def extract_choice(text: str) -> Extraction | None:
     """The part of a shown text that picks an option: what a mark names, a letter that stands alone, else the text."""
     marked = extract_marked(text, raw=True)
     if marked is not None:
-        return marked
+        correction = retracted(text[marked.start :])
+        corrected = _ONE.findall(correction) if correction else []
+        return replace(marked, text=corrected[-1]) if corrected else marked
     tail = text[-MAX_PROSE_CHARS:].strip()
     if not tail:
         return None
     if read_pick(tail.split("\n")[0]).letters:
         return Extraction(tail.split("\n")[0], AnswerSource.WHOLE, 0)
-    for pattern in (_NAMED, _LONE):
+    for pattern in (_NAMED, _GOES_WITH, _LONE):
         *_, last = [None, *pattern.finditer(tail)]
         if last is not None:
             return Extraction(last["letter"], AnswerSource.ANSWER_IS, len(text) - len(tail) + last.start())
@@ -61,8 +66,8 @@ def read_pick(text: str) -> Pick:
     text = " ".join(_COMMAND.sub(" ", text).split()).strip(" .")
     lead = _LEAD.match(text)
     text = text[lead.end() :] if lead else text
-    if _SEVERAL.fullmatch(text):
-        return Pick(frozenset(_ONE.findall(text)))
+    if _SEVERAL.fullmatch(text) or (len(text) > 1 and _RUN_OF_LETTERS.fullmatch(text)):
+        return Pick(frozenset(_ONE.findall(text) or text))
     found = _LEADING.match(text)
     if found is None or not _is_a_letter(found, text):
         return Pick(frozenset(), text)

@@ -12,7 +12,7 @@ _SPACING = re.compile(
     r"(?<!\\)\\[,;:!> ]|\\(?:displaystyle|textstyle|limits|nolimits|hfill|hspace\*?\{[^{}]*\})"
     r"|[~\u00a0\u2009\u202f]"
 )
-_MARKDOWN = re.compile(r"\*\*|__(?=\w)|(?<=\w)__|`")
+_MARKDOWN = re.compile(r"(?<![\w)])\*\*|\*\*(?![\w(])|(?<!\w)__(?=\w)|(?<=\w)__(?!\w)|`")
 _TRAILING = " \t\n.,;:!?"
 
 
@@ -29,4 +29,4 @@ def strip_delimiters(text: str) -> str:
     text = _DELIMITER.sub(" ", text)
     if text.startswith("$") and text.rstrip(_TRAILING).endswith("$") and len(text) > 1:
         text = text.rstrip(_TRAILING)[1:-1]
-    return " ".join(_SPACING.sub(" ", text).split()).rstrip(" .,;:").lstrip(" ,;:")
+    return " ".join(_SPACING.sub(" ", text).split()).rstrip(" .,;:").lstrip(" ,;:=")

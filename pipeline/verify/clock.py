@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 _CLOCK = re.compile(
     r"(?P<hour>\d{1,2})(?::(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?)?\s*(?P<half>[ap]\.?\s?m\b\.?)?"
-    r"(?:\s*o['’]?clock)?",
+    r"(?P<clock>\s*o['’]?\s?clock)?",
     re.IGNORECASE,
 )
 _WORDS = {"noon": "12:00 pm", "midday": "12:00 pm", "midnight": "12:00 am"}
@@ -26,7 +26,7 @@ def read_clock(text: str) -> Clock | None:
     """The time of day that a text consists of; None where it is none. A bare hour needs its AM or PM."""
     text = _TEXT_COMMAND.sub(r" \1 ", text).replace("~", " ").strip(" .$")
     found = _CLOCK.fullmatch(_WORDS.get(text.lower(), text))
-    if found is None or not (found["minute"] or found["half"]):
+    if found is None or not (found["minute"] or found["half"] or found["clock"]):
         return None
     hour, half = int(found["hour"]), (found["half"] or "")[:1].lower()
     if hour > 24 or (half and not 1 <= hour <= 12):

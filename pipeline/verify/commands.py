@@ -23,7 +23,7 @@ class CommandParser(ExpressionParser):
             case "sqrt":
                 return self._root()
             case "overline":
-                return self.argument()
+                return _overlined(self.argument())
             case "mathbb":
                 return self._named_set()
             case "sum" | "prod":
@@ -144,3 +144,12 @@ class CommandParser(ExpressionParser):
         if not filled or any(len(row) != len(filled[0]) for row in filled):
             raise UnreadableError("a matrix with rows of different lengths")
         return tuple(tuple(row) for row in filled)
+
+
+def _overlined(node: Node) -> Node:
+    """A line over capitals names a segment, and over anything else it means the conjugate."""
+    if isinstance(node, Symbol) and node.name.islower():
+        return Symbol(f"{node.name}\u0304")
+    letters = node.arguments if isinstance(node, Apply) and node.name == "*" else (node,)
+    is_segment = all(isinstance(letter, Symbol) and letter.name.isupper() for letter in letters)
+    return node if is_segment else Apply("conj", (node,))

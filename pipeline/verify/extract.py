@@ -22,6 +22,7 @@ from tracewright.pipeline.verify.phrases import (
     starts_as_answer,
 )
 from tracewright.pipeline.verify.spans import formulas_in, runs_in
+from tracewright.pipeline.verify.units import is_unit
 
 _FINAL_WORDS = r"final\s+answers?|最终答案|réponse\s+finale|respuesta\s+final|endgültige\s+antwort"
 _WORDS = r"answers?|答案|答え|réponse|respuesta|antwort|risposta|resposta|ответ"
@@ -33,6 +34,12 @@ _ANSWER_LABEL = re.compile(r"^[ \t*_>#-]*(?:A|Ans|Answer|Result|Solution)[ \t*_]
 _HASHES = re.compile(r"####[ \t]*(?P<answer>[^\n]*)")
 _ANSWER_TAG = re.compile(r"</?answer>", re.IGNORECASE)
 _ANNOUNCEMENT = re.compile(r"\\text\s*\{[^{}]*\banswer(?:\s+is)?\s*:?\s*\}", re.IGNORECASE)
+_CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")
+"""GSM8K's annotations of what a calculator said."""
+_UNIT_AFTER = re.compile(
+    r"(?:\$|\\\))?\s*(?:\\[,; ]|~)*\s*"
+    r"(?:\\(?:text|mathrm|mbox)\s*\{\s*(?P<set>[^{}]+)\}|(?P<plain>[A-Za-zμ°][\w/^²³]+))"
+)
 _PERCENT_AFTER = re.compile(r"\s*(?:\$|\\\))?\s*(?:\\?%|percent\b|per\s?cent\b)", re.IGNORECASE)
 _PROSE_WORD = re.compile(r"(?<![\\\w])[^\W\d_]{2,}(?![\w(])")
 _TEXT_COMMAND = re.compile(r"\\(?:text|mbox|textbf|mathrm|operatorname)\s*\{[^{}]*\}")
@@ -82,6 +89,7 @@ def extract_marked(text: str, *, raw: bool = False) -> Extraction | None:
 
 def extract_mathematics(text: str) -> Extraction | None:
     """The answer of a shown text (thinking removed): marked, or the text itself, or the last formula or number."""
+    text = _CALCULATOR.sub("", text)
     marked = extract_marked(text)
     if marked is not None:
         return marked
@@ -103,8 +111,18 @@ def _boxed(text: str) -> Iterator[Extraction]:
     if boxes:
         group = last_group(text, boxes)
         contents = list(dict.fromkeys(_without_announcement(box.content.strip()) for box in group))
-        percent = "%" if len(contents) == 1 and _PERCENT_AFTER.match(text, group[-1].end) else ""
-        yield Extraction(", ".join(contents) + percent, AnswerSource.BOXED, group[-1].start)
+        unit = _unit_after(text, group[-1].end) if len(contents) == 1 else ""
+        yield Extraction(", ".join(contents) + unit, AnswerSource.BOXED, group[-1].start)
+
+
+def _unit_after(text: str, position: int) -> str:
+    """A percent sign or a unit that stands behind a box."""
+    if _PERCENT_AFTER.match(text, position):
+        return "%"
+    found = _UNIT_AFTER.match(text, position)
+    words = (found["set"] or found["plain"]) if found else ""
+    is_measure = bool(words) and words != "in" and is_unit(re.split(r"[\s/^²³]", words.strip())[0])
+    return f" {words}" if is_measure else ""
 
 
 def _without_announcement(content: str) -> str:

@@ -9,11 +9,12 @@ from tracewright.pipeline.verify.clean import clean_answer, strip_delimiters
 from tracewright.pipeline.verify.clock import read_clock, same_clock
 from tracewright.pipeline.verify.compare import compare_answers
 from tracewright.pipeline.verify.failures import LimitError, UnreadableError
-from tracewright.pipeline.verify.nodes import Apply, Node, Number, Quantity, walk
-from tracewright.pipeline.verify.normal_text import normal_words
+from tracewright.pipeline.verify.nodes import Apply, Node, Number, Quantity, Words, walk
+from tracewright.pipeline.verify.normal_text import same_words
 from tracewright.pipeline.verify.number_words import read_number_words
 from tracewright.pipeline.verify.parser import parse_answer
 from tracewright.pipeline.verify.policy import Policy
+from tracewright.pipeline.verify.short_text import compare_texts
 from tracewright.pipeline.verify.tokens import Commas
 from tracewright.pipeline.verify.units import read_unit
 from tracewright.pipeline.verify.values import Algebra, Finding, Truth
@@ -26,6 +27,8 @@ _LABELLED = re.compile(
 _COMPOUND = re.compile(
     r"(?P<many>\d+)\s*(?P<larger>[a-z]+)\.?(?:\s*,)?(?:\s+and)?\s+(?P<few>\d+(?:\.\d+)?)\s*(?P<smaller>[a-z]+)\.?"
 )
+_HAS_MATHEMATICS = re.compile(r"[\d=<>+*/^|(){}\[\]\\]")
+_BASED = re.compile(r"(?P<digits>[0-9A-F]*[A-F][0-9A-F]*)_\{?(?P<base>\d{1,2})\}?")
 _NO_ANSWERS = frozenset({"nan", "null", "n/a", "na", "none of these", "?"})
 _SPACE = re.compile(r"\s+")
 
@@ -41,6 +44,8 @@ def compare_mathematics(gold: str, given: str, policy: Policy, algebra: Algebra 
         return Finding(Truth.REFUSED, "text", "the gold answer is none")
     if _SPACE.sub("", gold) == _SPACE.sub("", given):
         return Finding(Truth.SAME, "exact", "as written")
+    if same_words(gold, given) and not _HAS_MATHEMATICS.search(gold):
+        return Finding(Truth.SAME, "text", "the same words")
     if _PLAIN_INTEGER.fullmatch(gold) and _PLAIN_INTEGER.fullmatch(given):
         return Finding(Truth.SAME if int(gold) == int(given) else Truth.DIFFERENT, "rational")
     clocks = read_clock(gold), read_clock(given)
@@ -55,9 +60,9 @@ def _compare_readings(gold: str, given: str, policy: Policy, algebra: Algebra | 
         golds = list(readings(gold, decimal_comma=False))
         givens = list(readings(given, decimal_comma="." in gold))
     except (UnreadableError, LimitError, RecursionError) as error:
-        if normal_words(gold) == normal_words(given):
-            return Finding(Truth.SAME, "text", "the same words")
         return Finding(Truth.REFUSED, "text", f"it is not the gold answer's text, and {error}")
+    if isinstance(golds[0], Words):
+        return compare_texts(gold, given, policy)
     findings = [compare_answers(a, b, policy, algebra) for a in golds for b in givens]
     return next((found for found in findings if found.truth is Truth.SAME), findings[0])
 
@@ -69,7 +74,7 @@ def readings(text: str, *, decimal_comma: bool) -> Iterator[Node]:
         LimitError, UnreadableError: it means nothing that can be read.
     """
     labelled = _compound(text) or _labelled(text)
-    text = read_number_words(text) or text
+    text = _based(text) or read_number_words(text) or text
     try:
         first = parse_answer(text)
     except UnreadableError:
@@ -84,6 +89,15 @@ def readings(text: str, *, decimal_comma: bool) -> Iterator[Node]:
     yield parse_answer(text, Commas.LISTS)
     if decimal_comma and not any(isinstance(part, Number) and part.decimals for part in walk(first)):
         yield parse_answer(text, Commas.DECIMALS)
+
+
+def _based(text: str) -> str | None:
+    """A numeral with letters for digits, such as `2A_{16}`, in decimal figures."""
+    found = _BASED.fullmatch(text)
+    base = int(found["base"]) if found else 0
+    if found is None or not 2 <= base <= 36 or any(int(digit, 36) >= base for digit in found["digits"]):
+        return None
+    return str(int(found["digits"], base))
 
 
 def _compound(text: str) -> Node | None:

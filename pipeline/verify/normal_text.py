@@ -8,8 +8,9 @@ import unicodedata
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _COMMAND = re.compile(r"\\(?:text|mbox|textbf|textit|mathrm|mathbf|operatorname|textrm)\b|\\[,;:! ]|[${}~]")
 _POSSESSIVE = re.compile(r"['’`´]")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _INITIALS = re.compile(r"\b(?:[^\W\d_]\.){2,}")
-_PUNCTUATION = re.compile(r"[^\w%+\-/.]+|(?<!\d)\.|\.(?!\d)|_")
+_PUNCTUATION = re.compile(r"[^\w%+#\-/.]+|(?<!\d)\.|\.(?!\d)|_")
 _HYPHEN = re.compile(r"(?<=[^\W\d])[-/](?=[^\W\d])")
 _SYNONYMS = {
     **dict.fromkeys(
@@ -25,6 +26,7 @@ def normal_words(text: str, *, ignore_case: bool = True) -> str:
     text = unicodedata.normalize("NFKD", _COMMAND.sub(" ", text))
     text = "".join(character for character in text if not unicodedata.combining(character))
     text = text.casefold() if ignore_case else text
+    text = _THOUSANDS.sub("", text)
     text = _INITIALS.sub(lambda found: found.group().replace(".", ""), text)
     text = _HYPHEN.sub(" ", _POSSESSIVE.sub("", text))
     text = _ARTICLES.sub(" ", _PUNCTUATION.sub(" ", text))

@@ -237,6 +237,7 @@ def _operations(context: Any, *, natural_log: bool) -> dict[str, Callable[..., A
         "min": real(min),
         "Re": context.re,
         "Im": context.im,
+        "conj": context.conj,
     }
     names = ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth", "exp")
     table.update({name: getattr(context, name) for name in names})

@@ -109,9 +109,13 @@ class AnswerParser(CommandParser):
         return value
 
     def _ratio(self) -> Node:
-        parts = [self.sum()]
-        while self.accept(":"):
-            parts.append(self.sum())
+        parts: list[Node] = [self.sum()]
+        while sign := self.accept(":", "choose", "over"):
+            if sign == ":":
+                parts.append(self.sum())
+            else:
+                name = "binomial" if sign == "choose" else "/"
+                parts = [Apply(name, (parts[0], self.sum()))]
         return parts[0] if len(parts) == 1 else Apply("ratio", tuple(parts))
 
     def bracketed(self) -> Node:

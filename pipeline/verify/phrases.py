@@ -8,7 +8,9 @@ from tracewright.pipeline.verify.spans import formulas_in, runs_in
 
 _LINK = re.compile(
     r"\s*(?:[,;&、，]|(?:[,;]\s*)?\(?(?:and|or|和|或)\b(?:\s+(?:maybe|perhaps|possibly|also|else|even))?"
-    r"|[,;]?\s*\(?(?:maybe|perhaps|possibly)\b)\s*\(?",
+    r"|[,;]?\s*\(?(?:maybe|perhaps|possibly)\b"
+    r"|[,;.]?\s*(?:or |and )?(?:it |that |this )?(?:could|might|may)(?: also)? be\b"
+    r")\s*\(?",
     re.IGNORECASE,
 )
 _LEAD = re.compile(
@@ -29,9 +31,9 @@ _QUALIFIER = re.compile(
     re.IGNORECASE,
 )
 _MAX_QUALIFIER_CHARS = 40
-_SENTENCE_END = re.compile(r"[.!?](?=[\s\"')\]*]|$)|[。！？]|\n")
+_SENTENCE_END = re.compile(r"[.!?](?!\s*[Oo]r\b)(?=[\s\"')\]*]|$)|[。！？]|\n")
 _STARTS_AS_ANSWER = re.compile(
-    r"[-+−±√∛\\$€£¥₹({\[|\d.½⅓⅔¼¾∅π∞=]"
+    r"[-+−±√∛\\$€£¥₹({\[\]|\d.½⅓⅔¼¾∅π∞=]"
     # A letter, a short product or a function of letters, and then an operator, a relation or a LaTeX command.
     r"|[A-Za-zα-ω]{1,3}(?:_\{?\w+\}?|\d|')*(?:\([A-Za-z0-9, ]{1,10}\))?\s?(?:[=<>≤≥≠≈∈^*/+!²³|(_-]|\\[a-z]|$)"
     r"|[A-Za-z]+(?: [A-Za-z]+){0,2}\s?="
@@ -42,6 +44,8 @@ _VERDICT = re.compile(
     r"cannot be determined|not enough information)\b",
     re.IGNORECASE,
 )
+_GROUNDS = re.compile(r",?\s+(?:since|because)\s", re.IGNORECASE)
+_NEXT_SENTENCE = re.compile(r"[.!?]\s+(?=[A-Z])|\n")
 _ASIDE = re.compile(r"(?<=[.!?\n])\s*(?:Note|Remark|P\.?S|I hope|Let me know|Hope)\b", re.IGNORECASE)
 _RETRACTION = re.compile(
     r"\b(?:wait|actually|correction|oops|scratch that|(?:that|this)(?:'s| is| was) (?:wrong|incorrect|a mistake))\b",
@@ -80,12 +84,12 @@ def last_mathematics(text: str) -> str | None:
     solution, or that all numbers are, is the answer itself.
     """
     aside = _ASIDE.search(text)
-    text = text[: aside.start()] if aside else text
+    text = _without_grounds(text[: aside.start()] if aside else text)
     formulas = formulas_in(text)
     spans = sorted([*formulas, *runs_in(text, formulas)])
     *_, verdict = [None, *_VERDICT.finditer(text)]
     if verdict and (not spans or spans[-1][1] < verdict.start()):
-        return _before_clause(first_sentence(text[verdict.start() :]))
+        return verdict.group() + _before_clause(first_sentence(text[verdict.start() :])[len(verdict.group()) :])
     if not spans:
         return None
     start, end = spans.pop()
@@ -95,6 +99,17 @@ def last_mathematics(text: str) -> str | None:
     start -= len(qualifier.group()) if qualifier else 0
     after = text[end:].split("\n", 1)[0]
     return text[start:end] + _before_clause(after[: len(after) - len(after.lstrip())] + first_sentence(after))
+
+
+def _without_grounds(text: str) -> str:
+    """The text without a last clause that gives grounds: `it is $100, since each costs $5`."""
+    *_, grounds = [None, *_GROUNDS.finditer(text)]
+    if grounds is None or _NEXT_SENTENCE.search(text, grounds.end()):
+        return text
+    *_, sentence = [None, *_NEXT_SENTENCE.finditer(text, 0, grounds.start())]
+    return (
+        text[: grounds.start()] if re.search(r"\d", text[sentence.end() if sentence else 0 : grounds.start()]) else text
+    )
 
 
 def retracted(text: str) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from tracewright.pipeline.verify.nodes import Apply, Node, Number, Quantity, Symbol, free_symbols
 from tracewright.pipeline.verify.policy import Policy
 from tracewright.pipeline.verify.units import LETTER_UNITS, Unit, read_unit
 
+_STERLING = read_unit("£")
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 
 
@@ -91,6 +92,16 @@ def _monomial(node: Node) -> tuple[Node, dict[str, int]] | None:
             return None if part is None else (Apply("neg", (part[0],)), part[1])
         case _:
             return None if free_symbols(node) else (node, {})
+
+
+def align(gold: Measure, given: Measure) -> tuple[Measure, Measure]:
+    """The measures with `pounds` read as money where it stands beside `£`."""
+    return _as_money(gold, given), _as_money(given, gold)
+
+
+def _as_money(one: Measure, other: Measure) -> Measure:
+    pounds = one.label.casefold() in ("pound", "pounds") and other.unit == _STERLING
+    return replace(one, unit=_STERLING) if pounds else one
 
 
 def unit_mismatch(gold: Measure, given: Measure, policy: Policy) -> str | None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from tracewright.pipeline.verify.nodes import Node, free_symbols
 from tracewright.pipeline.verify.policy import Policy
-from tracewright.pipeline.verify.quantities import Measure, comparable_values, measure, measure_letters, unit_mismatch
+from tracewright.pipeline.verify.quantities import (
+    Measure,
+    align,
+    comparable_values,
+    measure,
+    measure_letters,
+    unit_mismatch,
+)
 from tracewright.pipeline.verify.rounding import stands_for
 from tracewright.pipeline.verify.values import Algebra, Finding, Truth, same_value
 
@@ -34,6 +41,7 @@ def _letter_measures(gold: Node, given: Node) -> list[tuple[Measure, Measure]]:
 def _compare_measures(
     gold: Measure, given: Measure, policy: Policy, functions: frozenset[str], algebra: Algebra | None
 ) -> Finding:
+    gold, given = align(gold, given)
     mismatch = unit_mismatch(gold, given, policy)
     if mismatch is not None:
         return Finding(Truth.DIFFERENT, "unit", mismatch)

@@ -22,6 +22,8 @@ _DAY_FIRST = re.compile(rf"(?:on )?(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH}
 _MONTH_FIRST = re.compile(rf"(?:on )?({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)? (\d{{4}})")
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _COPULA = re.compile(r".*\b(?:is|are|was|were|be|called|named|:)\s+(?P<rest>(?!not\b).+)", re.IGNORECASE | re.DOTALL)
+_PREPOSITION = re.compile(r"^(?:in|on|at|by|around)\s+", re.IGNORECASE)
+_POLAR = frozenset({"yes", "no", "true", "false"})
 _LIST_WORD = re.compile(r"\s*(?:,|;|&|\band\b)\s*", re.IGNORECASE)
 
 
@@ -39,12 +41,21 @@ def compare_texts(gold: str, given: str, policy: Policy) -> Finding:
     wanted = _normal(gold, policy)
     if not wanted:
         return Finding(Truth.REFUSED, "text", "the gold answer has no words")
+    if wanted in _POLAR:
+        return _polar(wanted, given, policy)
     for candidate in _candidates(given):
         if _normal(candidate, policy) == wanted:
             return Finding(Truth.SAME, "text", "the same words")
     if policy.list_order == "any" and _parts(gold, policy) == _parts(given, policy) and len(_parts(gold, policy)) > 1:
         return Finding(Truth.SAME, "text", "the same things in another order")
     return Finding(Truth.DIFFERENT, "text", "the words differ")
+
+
+def _polar(wanted: str, given: str, policy: Policy) -> Finding:
+    """Yes or no: the first word says it, `No, it is not`."""
+    first = re.match(r"\W*(\w+)", given)
+    same = first is not None and _normal(first[1], policy) == wanted and not re.search(r"\bor\b", given)
+    return Finding(Truth.SAME if same else Truth.DIFFERENT, "text", "by its first word")
 
 
 def _candidates(text: str) -> Iterator[str]:
@@ -54,6 +65,7 @@ def _candidates(text: str) -> Iterator[str]:
     stated = _COPULA.fullmatch(sentence)
     if stated:
         yield stated["rest"]
+    yield _PREPOSITION.sub("", sentence)
 
 
 def _normal(text: str, policy: Policy) -> str:

@@ -25,7 +25,18 @@ INVERSES = {
 }
 CONSTANT_WORDS = {"pi": "π", "inf": "∞", "infty": "∞", "infinity": "∞", "oo": "∞", "Infinity": "∞"}
 SIGN_WORDS = {
-    **{"and": "and", "or": "or", "AND": "and", "OR": "or", "equals": "=", "in": "∈", "times": "*", "plus": "+"},
+    **{
+        "and": "and",
+        "or": "or",
+        "AND": "and",
+        "OR": "or",
+        "And": "and",
+        "Or": "or",
+        "equals": "=",
+        "in": "∈",
+        "times": "*",
+        "plus": "+",
+    },
     **{
         "minus": "-",
         "negative": "-",
@@ -54,7 +65,16 @@ SIGN_COMMANDS = {
     **{"langle": "⟨", "rangle": "⟩", "lbrace": "\\{", "rbrace": "\\}", "lbrack": "[", "rbrack": "]", "bmod": "mod"},
     **{"land": "and", "wedge": "and", "lor": "or", "vee": "or", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈"},
     **{"rceil": "⌉", "to": "→", "rightarrow": "→", "cong": "≈", "slash": "/", "quad": ";", "qquad": ";"},
-    **{"bullet": "*", "colonequals": "=", "pounds": "£", "euro": "€", "textdollar": "$", "cents": "¢"},
+    **{
+        "bullet": "*",
+        "choose": "choose",
+        "over": "over",
+        "colonequals": "=",
+        "pounds": "£",
+        "euro": "€",
+        "textdollar": "$",
+        "cents": "¢",
+    },
 }
 CONSTANT_COMMANDS = {"pi": "π", "infty": "∞", "emptyset": "∅", "varnothing": "∅", "R": "ℝ", "Z": "ℤ", "N": "ℕ"}
 BLACKBOARD = {"R": "ℝ", "Z": "ℤ", "N": "ℕ", "Q": "ℚ", "C": "ℂ"}
@@ -74,7 +94,7 @@ STRUCTURE_COMMANDS = frozenset(
     {"frac", "sqrt", "binom", "overline", "mathbb", "sum", "prod", "int", "lim", "begin", "end", "pmod"}
 )
 COMMAND_ALIASES = {
-    **{"dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "dbinom": "binom", "tbinom": "binom", "choose": "binom"},
+    **{"dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "dbinom": "binom", "tbinom": "binom"},
     **{"mathds": "mathbb", "widehat": "vec", "hat": "vec", "bar": "overline"},
 }
 ELLIPSES = frozenset({"ldots", "cdots", "dots", "vdots", "ddots", "dotsb", "dotsc"})
@@ -100,7 +120,25 @@ FUNCTION_WORDS = frozenset(
             "per",
             "the",
         ),
-        *("all", "any", "not", "but", "has", "can", "one", "so", "do", "did", "its", "our", "yes", "old", "far", "sq"),
+        *(
+            "in",
+            "all",
+            "any",
+            "not",
+            "but",
+            "has",
+            "can",
+            "one",
+            "so",
+            "do",
+            "did",
+            "its",
+            "our",
+            "yes",
+            "old",
+            "far",
+            "sq",
+        ),
     }
 )
 """Short words of English that are no product of letters."""

@@ -1,8 +1,8 @@
 """Forks workers that have everything imported: `python -m tracewright.pipeline.verify.worker_server FD`.
 
 A new worker takes milliseconds. The one process that imports sympy has one thread and no work of its own, so forking it
-is safe. It gets the socket of a new worker over the control socket `FD`, and ends, with all workers, when the other side
-of that socket closes.
+is safe. It gets the socket of a new worker over the control socket `FD`, and ends, with all workers, when the other
+side of that socket closes.
 """
 
 from __future__ import annotations
