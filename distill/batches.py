@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -19,6 +20,8 @@ class Example:
 
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
+    weight: float = 1.0
+    """How much each of its learnt positions counts."""
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.completion)
@@ -50,9 +53,9 @@ def encode_example(tokenizer: PreTrainedTokenizerBase, question: str, completion
     )
 
 
-def collate(examples: Sequence[Example], pad_id: int) -> Batch:
-    """The examples as one rectangular batch."""
-    length = max(len(example) for example in examples)
+def collate(examples: Sequence[Example], pad_id: int, multiple: int = 1) -> Batch:
+    """The examples as one rectangular batch, as long as the longest one rounded up to a multiple."""
+    length = -(-max(len(example) for example in examples) // multiple) * multiple
     tokens = torch.full((len(examples), length), pad_id, dtype=torch.long)
     labels = torch.full((len(examples), length), IGNORED, dtype=torch.long)
     for row, example in enumerate(examples):
@@ -62,14 +65,17 @@ def collate(examples: Sequence[Example], pad_id: int) -> Batch:
     return Batch(tokens, labels)
 
 
+ExampleT = TypeVar("ExampleT", bound=Sized)
+
+
 def batch_by_length(
-    examples: Iterable[Example], *, batch_size: int, window: int, rng: random.Random
-) -> Iterator[list[Example]]:
+    examples: Iterable[ExampleT], *, batch_size: int, window: int, rng: random.Random
+) -> Iterator[list[ExampleT]]:
     """Batches of examples of like length: each window of the stream is sorted, cut into batches and shuffled.
 
     Padding falls from about half of all tokens to a tenth. The order depends on the stream and `rng` alone.
     """
-    buffer: list[Example] = []
+    buffer: list[ExampleT] = []
     for example in examples:
         buffer.append(example)
         if len(buffer) == window:
@@ -78,7 +84,7 @@ def batch_by_length(
     yield from _cut(buffer, batch_size, rng)
 
 
-def _cut(window: list[Example], batch_size: int, rng: random.Random) -> Iterator[list[Example]]:
+def _cut(window: list[ExampleT], batch_size: int, rng: random.Random) -> Iterator[list[ExampleT]]:
     ordered = sorted(window, key=len)
     batches = [ordered[i : i + batch_size] for i in range(0, len(ordered), batch_size)]
     rng.shuffle(batches)

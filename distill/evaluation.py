@@ -81,7 +81,9 @@ def evaluate_greedy(
 
 
 def _judge(problem: Problem, completion: Completion | None) -> Answered:
-    if completion is None or completion.finish_reason is not FinishReason.STOP or problem.answer is None:
-        return Answered(problem, completion.text if completion else "", False, completion.token_count if completion else 0)
+    if completion is None:
+        return Answered(problem, "", False, 0)
+    if completion.finish_reason is not FinishReason.STOP or problem.answer is None:
+        return Answered(problem, completion.text, False, completion.token_count)
     verdict = verify_answer(problem.answer, completion.text, kind=problem.answer_kind)
     return Answered(problem, completion.text, verdict.outcome is Outcome.CORRECT, completion.token_count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -45,16 +45,30 @@ class Optimizer:
             optimizer.zero_grad()
         return scale
 
-    def state_dict(self) -> dict[str, object]:
-        """Everything that a resumed run needs to go on as if it had not stopped."""
-        return {"step": self._step, "optimizers": [optimizer.state_dict() for optimizer in self._optimizers]}
+    @property
+    def steps_done(self) -> int:
+        """How often `step` was called, before a resume too."""
+        return self._step
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
-        """The inverse of `state_dict`."""
-        self._step = int(state["step"])  # pyright: ignore[reportArgumentType]
-        states: Iterable[dict[str, object]] = state["optimizers"]  # pyright: ignore[reportAssignmentType]
-        for optimizer, one in zip(self._optimizers, states, strict=True):
-            optimizer.load_state_dict(one)
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """All that a resumed run needs, but for `steps_done`, to go on as if it had not stopped."""
+        return {
+            f"{number}.{parameter}.{name}": value
+            for number, optimizer in enumerate(self._optimizers)
+            for parameter, state in optimizer.state_dict()["state"].items()
+            for name, value in state.items()
+        }
+
+    def load_tensors(self, tensors: Mapping[str, torch.Tensor], steps_done: int) -> None:
+        """The inverse of `tensors`, for an optimizer of the same model."""
+        self._step = steps_done
+        for number, optimizer in enumerate(self._optimizers):
+            state: dict[int, dict[str, torch.Tensor]] = {}
+            for key, value in tensors.items():
+                owner, parameter, name = key.split(".", 2)
+                if int(owner) == number:
+                    state.setdefault(int(parameter), {})[name] = value
+            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 def scale_learning_rate(step: int, total_steps: int) -> float:

@@ -1,0 +1,69 @@
+"""A training run's losses as lines of JSON beside the student."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from tracewright.schemas.base import Frozen
+
+LOSSES = "losses.jsonl"
+_RECORD_STEPS = 10
+
+
+class LossRecord(Frozen):
+    """One line of `losses.jsonl`: means over the steps since the line before."""
+
+    step: int
+    losses: dict[str, float]
+    """By part, before weighting: `trace`, `output`."""
+    learning_rate: float
+    tokens_per_second: float
+
+
+class LossCurve:
+    """`losses.jsonl`, a line every few steps; what a killed run wrote after its last saved state is cut off."""
+
+    def __init__(self, out: Path, step: int) -> None:
+        self._path = out / LOSSES
+        kept = [record for record in read_losses(out) if record.step <= step]
+        self._path.write_text("".join(f"{record.model_dump_json()}\n" for record in kept))
+        self._sums: defaultdict[str, float] = defaultdict(float)
+        self._steps = 0
+        self._last = kept[-1].losses if kept else {}
+
+    def add(self, step: int, losses: dict[str, float], learning_rate: float, tokens_per_second: float) -> None:
+        """Take in one step's losses; every few steps a line is written."""
+        for name, value in losses.items():
+            self._sums[name] += value
+        self._steps += 1
+        if step % _RECORD_STEPS == 0:
+            means = self.close()
+            record = LossRecord(
+                step=step, losses=means, learning_rate=learning_rate, tokens_per_second=round(tokens_per_second, 1)
+            )
+            with self._path.open("a") as file:
+                file.write(record.model_dump_json() + "\n")
+
+    def close(self) -> dict[str, float]:
+        """The means since the last line, or that line's own."""
+        if self._steps:
+            self._last = {name: value / self._steps for name, value in self._sums.items()}
+            self._sums.clear()
+            self._steps = 0
+        return self._last
+
+
+def read_losses(checkpoint: Path) -> tuple[LossRecord, ...]:
+    """The loss curve beside a student, in the order of its steps."""
+    path = checkpoint / LOSSES
+    return tuple(_read_lines(path)) if path.exists() else ()
+
+
+def _read_lines(path: Path) -> Iterator[LossRecord]:
+    for line in path.read_text().splitlines():
+        try:
+            yield LossRecord.model_validate_json(line)
+        except ValueError:  # the line that a killed run was writing
+            return

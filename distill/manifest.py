@@ -1,0 +1,69 @@
+"""What is written beside a student: what it was made from, and how its training went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from tracewright.distill.config import LossConfig, StudentConfig, TrainingConfig
+from tracewright.distill.student import StudentShape
+from tracewright.schemas import IntegrityError
+from tracewright.schemas.base import Frozen
+
+MANIFEST = "training.json"
+"""Written last: a folder that holds it holds a finished student."""
+FORMAT = "tracewright-student/1"
+
+
+class TrainingManifest(Frozen):
+    """Where a student comes from. The same `run` on the same machine gives the same weights."""
+
+    format: Literal["tracewright-student/1"]
+    run: str
+    """Hash of everything below down to `code_version`."""
+    release: str
+    """NAME@VERSION."""
+    release_digest: str
+    teacher: str
+    teacher_revision: str
+    tokenizer_hash: str
+    levels: tuple[int, ...] | None
+    student: StudentConfig
+    losses: LossConfig
+    training: TrainingConfig
+    code_version: str
+    shape: StudentShape
+    parameters: int
+    teacher_parameters: int
+    examples: int
+    learnt_tokens: int
+    """Positions that one pass over the examples learns."""
+    left_out: dict[str, int]
+    """Rows of the release that were not learnt, by reason."""
+    torch_version: str
+    weights_sha256: str
+    final_losses: dict[str, float]
+    """Means over the last steps."""
+    tokens: int
+    """Read in training, prompts too, padding not."""
+    seconds: float
+    """Of training, interruptions not counted."""
+
+
+def read_training_manifest(checkpoint: Path) -> TrainingManifest | None:
+    """The manifest beside a student; None where there is no finished one.
+
+    Raises:
+        IntegrityError: there is one, and it can't be read.
+    """
+    path = checkpoint / MANIFEST
+    if not path.exists():
+        return None
+    try:
+        return TrainingManifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise IntegrityError(
+            f"{path} is not a training manifest ({error}): remove {checkpoint} and train again"
+        ) from error

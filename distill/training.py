@@ -1,0 +1,215 @@
+"""One student's training: a release and its teacher in, a checkpoint with its loss curve and manifest out."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import tracewright
+from tracewright.distill.batches import IGNORED, batch_by_length, collate
+from tracewright.distill.config import DistillConfig
+from tracewright.distill.course import Course, prepare_course
+from tracewright.distill.data import Lesson
+from tracewright.distill.loss_curve import LossCurve
+from tracewright.distill.losses import CombinedLoss, combine_losses
+from tracewright.distill.manifest import FORMAT, MANIFEST, TrainingManifest, read_training_manifest
+from tracewright.distill.optimization import Optimizer
+from tracewright.distill.state import STATE, Position, load_state, save_state
+from tracewright.distill.student import build_student
+from tracewright.distill.targets import TeacherLogits
+from tracewright.distill.teacher import save_checkpoint
+from tracewright.schemas import InputError, IntegrityError
+
+WEIGHTS = "model.safetensors"
+_WINDOW = 2048
+"""Examples that are sorted by length together."""
+_LENGTH_MULTIPLE = 8
+"""Lengths are padded to it: fewer shapes, each of which CPU kernels keep memory for."""
+_EAGER_MAX_TOKENS = 1024
+"""Up to this length plain attention is used: at 90 tokens it trained a student of 84,000 parameters at 55,000 tokens a
+second where the fused CPU kernel reached 40,000. Its memory grows with the square of the length."""
+
+
+@dataclass(frozen=True)
+class TrainingStep:
+    """Where a student's training stands."""
+
+    step: int
+    total_steps: int
+    losses: dict[str, float]
+    learning_rate: float
+    tokens_per_second: float
+    """Since the training began or was resumed."""
+    seconds_left: float
+
+
+def train_student(
+    config: DistillConfig, out: Path, report: Callable[[TrainingStep], None] = lambda _: None
+) -> TrainingManifest:
+    """Train the config's student into `out`, go on with a killed run there, or take the finished one that is there.
+
+    The same config, release, teacher, machine and number of threads give the same weights, however often the run was
+    killed and started again. `out` holds only safetensors, JSON and text.
+
+    Raises:
+        InputError: release, teacher and config don't fit each other, or `out` holds another run's student.
+        IntegrityError: the release, or what is in `out`, is damaged.
+    """
+    if config.training.threads is not None:
+        torch.set_num_threads(config.training.threads)
+    course = prepare_course(config)
+    finished = read_training_manifest(out)
+    if finished is not None:
+        return _check_same_run(finished, course, out)
+    out.mkdir(parents=True, exist_ok=True)
+    model = build_student(course.teacher.model.config, course.shape, config.training.seed)
+    if course.max_tokens <= _EAGER_MAX_TOKENS:
+        model.set_attn_implementation("eager")
+    optimizer = Optimizer(model, config.training.learning_rate, config.training.steps)
+    position = load_state(out, course.run, model, optimizer)
+    position, losses = _run(course, model, optimizer, position, out, report)
+    return _finish(course, model, position, losses, out)
+
+
+def _check_same_run(finished: TrainingManifest, course: Course, out: Path) -> TrainingManifest:
+    if finished.run != course.run:
+        raise InputError(
+            f"{out} holds the student of another run ({finished.run} from {finished.release}, expected {course.run}): "
+            "choose another `out`, or remove that folder"
+        )
+    if _hash_weights(out) != finished.weights_sha256:
+        raise IntegrityError(f"{out / WEIGHTS} is not what {out / MANIFEST} says: remove {out} and train again")
+    return finished
+
+
+def _hash_weights(out: Path) -> str | None:
+    path = out / WEIGHTS
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+
+
+def _run(
+    course: Course,
+    model: Any,
+    optimizer: Optimizer,
+    position: Position,
+    out: Path,
+    report: Callable[[TrainingStep], None],
+) -> tuple[Position, dict[str, float]]:
+    """Train from a position to the end; gives the last means of the losses."""
+    settings = course.config.training
+    targets = TeacherLogits(course.teacher, course.data.lessons) if course.config.losses.output else None
+    clock = _Clock(position)
+    curve = LossCurve(out, position.step)
+    batches = _draw_batches(course.data.lessons, settings.batch_size, settings.seed, start=position.step)
+    for step, lessons in zip(range(position.step + 1, settings.steps + 1), batches, strict=False):
+        loss = _learn(course, model, lessons, targets)
+        rate = settings.learning_rate * optimizer.step()
+        position = clock.advance(position, lessons)
+        curve.add(step, loss.parts, rate, clock.tokens_per_second)
+        report(
+            TrainingStep(step, settings.steps, loss.parts, rate, clock.tokens_per_second, clock.left(settings.steps))
+        )
+        if step % settings.checkpoint_every == 0 and step < settings.steps:
+            save_state(out, course.run, position, model, optimizer)
+    return position, curve.close()
+
+
+def _learn(course: Course, model: Any, lessons: list[Lesson], targets: TeacherLogits | None) -> CombinedLoss:
+    """One batch: forward, losses over what the teacher wrote, backward."""
+    batch = collate([lesson.example for lesson in lessons], pad_id=0, multiple=_LENGTH_MULTIPLE)
+    labels_B_L = batch.labels_B_L[:, 1:]
+    learnt_B_L = labels_B_L != IGNORED
+    logits_N_V = model(input_ids=batch.tokens_B_L).logits[:, :-1][learnt_B_L].float()
+    weights = [lesson.example.weight for lesson in lessons for _ in lesson.example.completion]
+    loss = combine_losses(
+        course.config.losses,
+        logits_N_V,
+        labels_B_L[learnt_B_L],
+        torch.tensor(weights),
+        targets.of(lessons) if targets else None,
+        course.teacher.vocabulary,
+    )
+    loss.total.backward()
+    return loss
+
+
+def _draw_batches(lessons: Sequence[Lesson], batch_size: int, seed: int, start: int) -> Iterator[list[Lesson]]:
+    """Batches without end, each pass over the lessons in another order; the first `start` of them are passed over."""
+
+    def passes() -> Iterator[Lesson]:
+        for number in itertools.count():
+            order = list(lessons)
+            random.Random(f"{seed}/{number}").shuffle(order)  # noqa: S311 - reproducible, nothing secret
+            yield from order
+
+    rng = random.Random(seed)  # noqa: S311 - reproducible, nothing secret
+    return itertools.islice(batch_by_length(passes(), batch_size=batch_size, window=_WINDOW, rng=rng), start, None)
+
+
+class _Clock:
+    """Time and tokens of a run that may have been interrupted."""
+
+    def __init__(self, position: Position) -> None:
+        self._began = time.monotonic()
+        self._before = position
+        self._now = position
+
+    def advance(self, position: Position, lessons: Sequence[Lesson]) -> Position:
+        self._now = replace(
+            position,
+            step=position.step + 1,
+            tokens=position.tokens + sum(map(len, lessons)),
+            seconds=self._before.seconds + time.monotonic() - self._began,
+        )
+        return self._now
+
+    @property
+    def tokens_per_second(self) -> float:
+        return (self._now.tokens - self._before.tokens) / max(1e-9, self._now.seconds - self._before.seconds)
+
+    def left(self, total_steps: int) -> float:
+        """Seconds, if it goes on as since the start."""
+        done = max(1, self._now.step - self._before.step)
+        return (self._now.seconds - self._before.seconds) / done * (total_steps - self._now.step)
+
+
+def _finish(course: Course, model: Any, position: Position, losses: dict[str, float], out: Path) -> TrainingManifest:
+    save_checkpoint(model.eval(), course.teacher.tokenizer, out)
+    config, manifest = course.config, course.release.manifest
+    written = TrainingManifest(
+        format=FORMAT,
+        run=course.run,
+        release=f"{manifest.name}@{manifest.version}",
+        release_digest=manifest.digest,
+        teacher=course.teacher.name,
+        teacher_revision=course.teacher.identity.revision,
+        tokenizer_hash=course.teacher.identity.tokenizer_hash,
+        levels=config.levels,
+        student=config.student,
+        losses=config.losses,
+        training=config.training,
+        code_version=tracewright.__version__,
+        shape=course.shape,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        teacher_parameters=course.teacher.parameters,
+        examples=len(course.data.lessons),
+        learnt_tokens=course.data.learnt_tokens,
+        left_out=course.data.left_out,
+        torch_version=torch.__version__,
+        weights_sha256=str(_hash_weights(out)),
+        final_losses=losses,
+        tokens=position.tokens,
+        seconds=round(position.seconds, 3),
+    )
+    (out / MANIFEST).write_text(json.dumps(written.model_dump(mode="json"), indent=2) + "\n")
+    (out / STATE).unlink(missing_ok=True)
+    return written
