@@ -6,9 +6,10 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from tracewright.pipeline.steps.chains import Side
 from tracewright.pipeline.steps.lexer import tokenize
 from tracewright.pipeline.steps.regions import find_regions
-from tracewright.pipeline.steps.statements import Side, read_chains
+from tracewright.pipeline.steps.statements import read_chains
 
 _ANSWER = re.compile(
     r"(?:\#{4}|^A:|\banswer\b(?:\s+is)?\s*[:=]?|\\boxed(?=\{))[ \t]*(?P<rest>[^\n]{1,120})",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tracewright.pipeline.steps.comparison import Comparison
+from tracewright.pipeline.steps.chains import Comparison
 from tracewright.pipeline.steps.values import format_number
 from tracewright.schemas import CheckOutcome, Span, StepCheck
 

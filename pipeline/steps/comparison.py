@@ -7,13 +7,12 @@ difference is no rounding to the digits that are shown. Everything else that is 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from tracewright.pipeline.steps.chains import Chain, Comparison, Side
 from tracewright.pipeline.steps.evaluation import MODES, PLAIN, Mode, evaluate, iterate_nodes
-from tracewright.pipeline.steps.grammar import Literal, Name, Operation, Tree
-from tracewright.pipeline.steps.statements import Side
+from tracewright.pipeline.steps.grammar import Literal, Name
 from tracewright.pipeline.steps.units import get_unit
 from tracewright.pipeline.steps.values import Number, UndefinedValueError, are_equal, as_fraction
 from tracewright.schemas import CheckOutcome
@@ -25,14 +24,15 @@ APPROXIMATION_LIMIT = Fraction(15, 100)
 _ORDERINGS = {"<", ">", "<=", ">="}
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """The outcome, both values where they could be worked out, and why nothing was said where that is so."""
-
-    outcome: CheckOutcome
-    left: Number | None = None
-    right: Number | None = None
-    note: str = ""
+def settle(chain: Chain) -> Chain:
+    """The chain with the comparisons of all neighbours that have no names."""
+    comparisons: list[Comparison | None] = []
+    for left, relation, right in zip(chain.sides, chain.relations, chain.sides[1:], strict=False):
+        if left is None or right is None or left.names or right.names:
+            comparisons.append(None)
+        else:
+            comparisons.append(compare(left, relation, right, {}, modulus=chain.modulus))
+    return chain._replace(comparisons=tuple(comparisons))
 
 
 def compare(
@@ -49,6 +49,8 @@ def compare(
 
     `is_computed` says that the claim is a computation, as an annotation is, even where it is a number and a number.
     """
+    if left.names and not names:
+        return Comparison(CheckOutcome.UNCHECKED, note="an equation with names")
     try:
         first, second = evaluate(left.trees[0], names), evaluate(right.trees[0], names)
     except UndefinedValueError as error:
@@ -82,7 +84,7 @@ def _compare_congruence(relation: str, left: Number, right: Number, modulus: int
 
 
 def _has_two_signs(side: Side) -> bool:
-    return any(isinstance(node, Operation) and node.operator == "±" for node in iterate_nodes(side.trees[0]))
+    return "±" in side.marks
 
 
 def _compare_signs(
@@ -131,7 +133,7 @@ def _holds(relation: str, left: Number, right: Number, left_side: Side, right_si
         return _is_ordered(relation, left, right)
     if relation == "!=":
         return not are_equal(left, right)
-    if are_equal(left, right):
+    if left == right or are_equal(left, right):
         return True
     if right_side.decimals is not None and is_rounding(left, right, right_side.decimals):
         return True
@@ -155,7 +157,7 @@ def _relative_difference(left: Number, right: Number) -> Fraction:
 
 def _other_readings(left: Side, right: Side, names: Mapping[str, Number]) -> Iterator[tuple[Number, Number]]:
     """The values in all other readings: ambiguous forms, percent signs and units applied or not."""
-    if len(left.trees) == 1 == len(right.trees) and not (_has_marks(left) or _has_marks(right)):
+    if len(left.trees) == 1 == len(right.trees) and not (left.marks or right.marks):
         return
     lefts, rights = list(_readings(left, names)), list(_readings(right, names))
     for first in lefts:
@@ -165,21 +167,11 @@ def _other_readings(left: Side, right: Side, names: Mapping[str, Number]) -> Ite
 
 def _readings(side: Side, names: Mapping[str, Number]) -> Iterator[Number]:
     for tree in side.trees:
-        for mode in MODES if _has_marks(side) else (PLAIN,):
+        for mode in MODES if side.marks else (PLAIN,):
             try:
                 yield evaluate(tree, names, mode)
             except UndefinedValueError:
                 continue
-
-
-def _has_marks(side: Side) -> bool:
-    return any(True for _ in _iterate_marks(side.trees[0]))
-
-
-def _iterate_marks(tree: Tree) -> Iterator[str]:
-    for node in iterate_nodes(tree):
-        if isinstance(node, Operation) and (node.operator == "percent" or node.operator.startswith("unit:")):
-            yield node.operator
 
 
 def _find_doubt(
@@ -220,7 +212,7 @@ def _is_rescaled(left: Number, right: Number) -> bool:
 
 
 def _measures(side: Side) -> set[str]:
-    return {get_unit(mark[5:]).dimension for mark in _iterate_marks(side.trees[0]) if mark.startswith("unit:")}
+    return {get_unit(mark[5:]).dimension for mark in side.marks if mark.startswith("unit:")}
 
 
 def _share_dimension(left: Side, right: Side) -> bool:

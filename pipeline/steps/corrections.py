@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tracewright.pipeline.steps.claims import Claim
 from tracewright.schemas import CheckOutcome
 
-_PAUSE = r"wait|hold on|hmm+|oops|actually|no|sorry|hang on|correction|let me|let's|on second thought"
+_PAUSE = r"wait|hold on|hmm+|oops|actually|sorry|hang on|correction|let me|on second thought"
 _WRONG = (
     r"(?:wrong|incorrect|not right|not correct|n't right|n't correct|mistaken|an error|a mistake|off by|miscalculated)"
 )
@@ -28,6 +28,14 @@ _MARKER = re.compile(
     rf"(?P<admission>{_ADMISSION})|(?P<pause>(?:^|(?<=[.!?\n>*]))\W*(?:{_PAUSE})\b)|(?P<again>\b{_AGAIN})",
     re.IGNORECASE,
 )
+_HINTS = (
+    "wait", "hold on", "hmm", "oops", "actually", "sorry", "hang on", "correct", "let me", "thought", "wrong",
+    "t right",
+    "mista", "error", "miscal", "misread", "miscount", "misst", "miswr", "misap", "miscop", "mess", "forgot", "scratch",
+    "rech", "redo", "recalc", "recomp", "recount", "recons", "re-", "try again", "start over", "go back", "should have",
+    "off by", "double", "my bad", "fix",
+)  # fmt: skip
+"""A text without one of these takes nothing back: looking for them costs a tenth of the pattern."""
 MAX_DISTANCE = 4
 """Steps between a mistake and the words that take it back; a later word is about something else."""
 
@@ -41,6 +49,9 @@ class Marker(NamedTuple):
 
 def find_marker(text: str) -> Marker | None:
     """The first words of a text that may take something back."""
+    lowered = text.lower()
+    if not any(hint in lowered for hint in _HINTS):
+        return None
     marker: Marker | None = None
     for match in _MARKER.finditer(text):
         if match["admission"] is not None:

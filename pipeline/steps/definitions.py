@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from tracewright.pipeline.steps.chains import Side
 from tracewright.pipeline.steps.claims import Claim, quote
 from tracewright.pipeline.steps.evaluation import evaluate, iterate_nodes
 from tracewright.pipeline.steps.grammar import Literal, Tree
 from tracewright.pipeline.steps.lexer import tokenize
 from tracewright.pipeline.steps.memory import Memory
-from tracewright.pipeline.steps.statements import Side, read_expressions
+from tracewright.pipeline.steps.statements import read_expressions
 from tracewright.pipeline.steps.values import Number, UndefinedValueError, format_number
 from tracewright.schemas import CheckOutcome
 
@@ -30,7 +31,7 @@ def check_template(memory: Memory, text: str) -> Claim | None:
     expression = memory.question.expression
     if expression is None:
         return None
-    match = _TEMPLATE.search(text)
+    match = _TEMPLATE.search(text) if " as" in text else None
     if match is None:
         return None
     sides = read_expressions(tokenize(match[1]))

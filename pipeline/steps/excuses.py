@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
-from tracewright.pipeline.steps.comparison import MAX_SHOWN_DECIMALS, Comparison, are_same, is_rounding
+from tracewright.pipeline.steps.chains import Comparison, Side
+from tracewright.pipeline.steps.comparison import MAX_SHOWN_DECIMALS, are_same, is_rounding
 from tracewright.pipeline.steps.evaluation import iterate_nodes
 from tracewright.pipeline.steps.grammar import Literal, Operation, Tree
 from tracewright.pipeline.steps.reading import Annotation
-from tracewright.pipeline.steps.statements import Side
 from tracewright.pipeline.steps.values import Number
 from tracewright.schemas import CheckOutcome
 
@@ -56,7 +55,7 @@ def excuse(comparison: Comparison, place: Place, annotations: Sequence[Annotatio
 
 
 def _doubt(comparison: Comparison, note: str) -> Comparison:
-    return replace(comparison, outcome=CheckOutcome.UNCHECKED, note=note)
+    return comparison._replace(outcome=CheckOutcome.UNCHECKED, note=note)
 
 
 def _is_difference(left: Number, right: Number, place: Place) -> bool:
@@ -105,7 +104,7 @@ def _compare_with_annotation(comparison: Comparison, place: Place, annotation: A
     if value is None or not is_rounding(value, comparison.right, place.right.decimals or 0):
         return comparison
     if is_rounding(comparison.left, value, MAX_SHOWN_DECIMALS):
-        return replace(comparison, outcome=CheckOutcome.HOLDS)
+        return comparison._replace(outcome=CheckOutcome.HOLDS)
     written, annotated = _count_operands(place.left), _count_operands(computed)
     if written - annotated and annotated - written:
         return _doubt(comparison, "the annotation computes something else")

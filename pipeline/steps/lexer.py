@@ -91,6 +91,7 @@ _PROSE = re.compile(
 _FORMULA = re.compile(
     rf"""[\s~&]*(?:{_NUMBER}
     |(?P<layout>\\(?:begin|end)\s*\{{(?:{LAYOUTS})\*?\}})|(?P<matrix>\\(?:begin|end)\s*\{{\w+\*?\}})
+    |\\(?:text|operatorname|mathrm)\s*\{{\s*(?P<function>gcd|gcf|lcm|max|min)\s*\}}
     |(?P<words>\\(?:text|textrm|textit|textbf|mathrm|mbox|operatorname|hbox|rm)\s*\{{[^{{}}\\]*\}})
     |(?P<name>[A-Z]{{2,}}(?![a-z])|[^\W\d_])
     {_SIGNS}
@@ -164,13 +165,15 @@ _CANONICAL: dict[str, tuple[str, str | None]] = {
     "matrix": (STOP, None),
 }
 """Groups that always make the same token."""
-_TRANSLATED = {"operator", "relation", "verb", "command", "bullet"}
+_TRANSLATED = {"function", "operator", "relation", "verb", "command", "bullet"}
 
 
 def _translate(group: str, value: str) -> tuple[str, str]:
     """The kind and the one spelling of a sign, a verb or a command; no kind for what has no meaning."""
     if group == "bullet":
         return BREAK, "-" if value in "-–" else "\n"
+    if group == "function":
+        return COMMAND, "\\gcd" if value == "gcf" else "\\" + value
     if value in _OPERATORS:
         return OPERATOR, _OPERATORS[value]
     if value in _RELATIONS:

@@ -243,6 +243,10 @@ class _Reader:
         return 1
 
     def _read_postfix(self, token: Token) -> None:
+        tokens = self._current.tokens
+        if token.text == "_" and tokens and tokens[-1].kind == COMMAND:
+            tokens.append(token)
+            return
         is_beside = self._ends_operand() and (self._current.tokens[-1].end == token.start or token.kind == PERCENT)
         if self._words is None and is_beside:
             self._current.tokens.append(token)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tracewright.pipeline.steps.lexer import NUMBER, RELATION, WORDS, Token, read_number, tokenize
+from tracewright.pipeline.steps.chains import Chain, Side
+from tracewright.pipeline.steps.lexer import NUMBER, WORDS, Token, read_number, tokenize
 from tracewright.pipeline.steps.number_words import read_number_words
-from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS
+from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS, RELATION_HINT, scan_numbers
 from tracewright.pipeline.steps.regions import find_regions
-from tracewright.pipeline.steps.statements import Chain, Side, read_chains, read_expressions
+from tracewright.pipeline.steps.statements import read_chains, read_expressions
 from tracewright.pipeline.steps.values import Number
 
 _ASKING = {
@@ -41,12 +43,25 @@ class Question:
 def read_question(text: str) -> Question:
     """Read a question; of one longer than the limit only the beginning is read."""
     text = text[:MAX_STEP_CHARACTERS]
-    tokens = tokenize(text, find_regions(text))
+    regions = find_regions(text)
+    has_relation = RELATION_HINT.search(text) is not None
+    if not (regions or has_relation or _is_short(text)):
+        return Question(text, frozenset(number.value for number in scan_numbers(text)) | read_number_words(text), None)
+    tokens = tokenize(text, regions)
     numbers = {read[0] for token in tokens if token.kind == NUMBER and (read := read_number(token.text)) is not None}
     words = {word for token in tokens if token.kind == WORDS for word in token.text.lower().split(" ")}
     expression = _read_expression(tokens) if words <= _ASKING else None
-    chains = tuple(read_chains(tokens, "")) if any(token.kind == RELATION for token in tokens) else ()
+    chains = tuple(read_chains(tokens, "")) if has_relation or regions else ()
     return Question(text, frozenset(numbers) | read_number_words(text), expression, chains)
+
+
+def _is_short(text: str) -> bool:
+    """Whether the text may be an expression with a few words around it."""
+    return text.count(" ") < _MAX_EXPRESSION_SPACES and not _LONG_WORDS.search(text)
+
+
+_MAX_EXPRESSION_SPACES = 120
+_LONG_WORDS = re.compile(r"(?:[A-Za-z’']{2,}[ ,.]+){9}")
 
 
 def _read_expression(tokens: list[Token]) -> Side | None:

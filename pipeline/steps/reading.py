@@ -11,22 +11,35 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from tracewright.pipeline.steps.arithmetic import read_equation, read_sentence
+from tracewright.pipeline.steps.chains import Chain, Side
+from tracewright.pipeline.steps.comparison import settle
 from tracewright.pipeline.steps.lexer import NUMBER, Token, read_number, tokenize
 from tracewright.pipeline.steps.regions import find_regions
-from tracewright.pipeline.steps.statements import Chain, Side, read_chains
+from tracewright.pipeline.steps.statements import read_chains
 from tracewright.pipeline.steps.values import Number
+from tracewright.schemas import CheckOutcome
 
 MAX_STEP_CHARACTERS = 20_000
 """Of a longer step nothing is checked."""
 MAX_PIECE_CHARACTERS = 2_000
 """A longer line without a formula is not read."""
-_REMEMBERED_PIECES = 16_384
+_REMEMBERED_PIECES = 8_192
 _REMEMBERED_CHARACTERS = 200
 _MAX_CODE_DIGITS = 8
 """Of a time or code with a leading zero, such as `0730`."""
 _ANNOTATION = re.compile(r"<<([^<>\n]{1,400})>>")
+RELATION_HINT = re.compile(r"[=<>≈≃≅≡≠≤≥~]|\bequals?\b")
+_MAX_NUMBER_CHARACTERS = 40
+_NUMBER = re.compile(
+    r"(?<![\w.])(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?!(?:st|nd|rd|th)\b)|(?<![\w.])\.\d+|\d{1,3} \d{3}(?!\d)"
+)
 _PIECE = re.compile(r"[^;\n]+")
 _ANNOTATED_NUMBER = re.compile(r"\s?[$€£]?\s?(-?[$€£]?(?:\d[\d,]*(?:\.\d+)?|\.\d+))")
+
+
+_SHOWN_REACH = 40
+"""Characters behind an annotation in which the number that it shows, with its unit, is looked for."""
 
 
 class NumberInText(NamedTuple):
@@ -90,6 +103,16 @@ def _read_pieces(text: str) -> Iterator[Piece]:
 
 
 def _read_piece(text: str, follows: str) -> tuple[tuple[Chain, ...], tuple[NumberInText, ...]]:
+    equation = read_equation(text, follows) if "=" in text else None
+    if equation is not None:
+        return (settle(equation),), tuple(scan_numbers(text))
+    if RELATION_HINT.search(text) is None:
+        return (), tuple(scan_numbers(text))
+    sentence = read_sentence(text)
+    if sentence is not None:
+        settled = settle(sentence)
+        if settled.comparisons[0] is not None and settled.comparisons[0].outcome is CheckOutcome.HOLDS:
+            return (settled,), tuple(scan_numbers(text))
     piece = _make_piece(0, tokenize(text), follows)
     return piece.chains, piece.numbers
 
@@ -98,7 +121,17 @@ _recall_piece = lru_cache(maxsize=_REMEMBERED_PIECES)(_read_piece)
 
 
 def _make_piece(offset: int, tokens: list[Token], follows: str) -> Piece:
-    return Piece(offset, tuple(read_chains(tokens, follows)), tuple(_read_numbers(tokens)))
+    chains = tuple(settle(chain) for chain in read_chains(tokens, follows))
+    return Piece(offset, chains, tuple(_read_numbers(tokens)))
+
+
+def scan_numbers(text: str) -> Iterator[NumberInText]:
+    """The numbers of a text without formulas; those within a word (`x2`, `1st`) are left out."""
+    for match in _NUMBER.finditer(text):
+        read = read_number(match.group())
+        value = int(match.group()) if read is None and match.group().isdecimal() else read and read[0]
+        if value is not None and match.end() - match.start() <= _MAX_NUMBER_CHARACTERS:
+            yield NumberInText(value, match.start(), match.end())
 
 
 def _read_numbers(tokens: list[Token]) -> Iterator[NumberInText]:
@@ -131,10 +164,14 @@ def _read_shown(text: str, start: int) -> Side | None:
     if match is None:
         return None
     end = text.find("\n", start)
-    line = text[start : min(len(text) if end < 0 else end, start + 60)]
-    shown, rest = line[: match.end() - start], line[match.end() - start :].split("<<", 1)[0]
+    rest = text[match.end() : min(len(text) if end < 0 else end, start + _SHOWN_REACH)]
+    return _recall_shown(text[start : match.end()], rest.split("<<", 1)[0])
+
+
+@lru_cache(maxsize=_REMEMBERED_PIECES)
+def _recall_shown(number: str, rest: str) -> Side | None:
     # `20g` is a quantity here, never 20 times g.
     rest = " " + rest if rest[:1].isalpha() else rest
-    chains, _ = _recall_piece("= " + shown + rest, "\n")
+    chains = read_chains(tokenize("= " + number + rest), "\n")
     side = chains[0].sides[1] if chains else None
     return side if side is not None and side.decimals is not None else None

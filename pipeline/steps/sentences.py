@@ -25,6 +25,23 @@ _REVERSAL = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 
+_HINTS = (
+    "wait",
+    "hold on",
+    "hmm",
+    "oops",
+    "actually",
+    "scratch",
+    "thought",
+    "wrong",
+    "t right",
+    "incorrect",
+    "mista",
+    "error",
+    "let me",
+    "corr",
+)
+
 
 def find_sentence_starts(text: str, regions: Sequence[Region]) -> Iterator[int]:
     """The starts of all sentences but the first; a display that ends in a full stop ends its sentence."""
@@ -42,6 +59,9 @@ def find_sentence_starts(text: str, regions: Sequence[Region]) -> Iterator[int]:
 
 def find_reversals(text: str, regions: Sequence[Region]) -> Iterator[int]:
     """The starts of sentences that take something back."""
+    lowered = text.lower()
+    if not any(hint in lowered for hint in _HINTS):
+        return
     for match in _REVERSAL.finditer(text):
         if match.end() and not _is_inside(regions, match.end()):
             yield match.end()

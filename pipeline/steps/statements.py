@@ -8,12 +8,10 @@ operand) is read, but not clean, and a claim about it may hold and never fails.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from tracewright.pipeline.steps import operands
-from tracewright.pipeline.steps.evaluation import find_names
-from tracewright.pipeline.steps.grammar import Literal, Operation, Tree, parse
+from tracewright.pipeline.steps.chains import Chain, Side, make_side
+from tracewright.pipeline.steps.grammar import Operation, parse
 from tracewright.pipeline.steps.lexer import (
     BREAK,
     CLOSE,
@@ -29,40 +27,6 @@ from tracewright.pipeline.steps.lexer import (
 from tracewright.pipeline.steps.operands import Segment
 
 MAX_CHAIN_SIDES = 60
-
-
-class Side(NamedTuple):
-    """One side of a claim."""
-
-    start: int
-    end: int
-    trees: tuple[Tree, ...]
-    """The readings of the expression; the first is the usual one."""
-    is_clean: bool
-    """Whether the expression is all that stands there."""
-    names: frozenset[str]
-    decimals: int | None
-    """Of a side that is one number: how many are shown, −1 for an integer. None for an expression."""
-    is_quantity: bool
-    """Whether it is one number, a mixed one or a proper fraction: named rather than computed."""
-    has_unit: bool
-    """Whether words, a percent sign or a currency stand beside one of its numbers."""
-    has_lead_in: bool
-    """Whether words stand right before it: `day 3 = …` is about a day."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """`a = b = c`, or `= b = c` continuing what stood before; a side that can't be read is None."""
-
-    sides: tuple[Side | None, ...]
-    relations: tuple[str, ...]
-    start: int
-    end: int
-    modulus: int | None
-    """Of a chain of congruences."""
-    follows: str
-    """What stands before a chain that begins with its relation: `;` or a new line; empty for other chains."""
 
 
 def read_chains(tokens: Sequence[Token], follows: str) -> list[Chain]:
@@ -81,7 +45,7 @@ def _share_modulus(chains: list[Chain]) -> list[Chain]:
         if chain.modulus is not None:
             modulus = chain.modulus
         elif modulus is not None and "mod" in chain.relations:
-            chains[index] = replace(chain, modulus=modulus)
+            chains[index] = chain._replace(modulus=modulus)
     return chains
 
 
@@ -210,35 +174,12 @@ def _make_side(segment: Segment) -> Side | None:
     trees = parse(segment.tokens)
     if not trees:
         return None
-    first, last = segment.tokens[0], segment.tokens[-1]
-    names = find_names(trees[0])
-    decimals = _shown_decimals(trees[0])
-    return Side(
-        start=first.start,
-        end=last.end,
-        trees=trees,
+    has_mark = any(token.kind in (MONEY, PERCENT) for token in segment.tokens)
+    return make_side(
+        segment.tokens[0].start,
+        segment.tokens[-1].end,
+        trees,
         is_clean=segment.is_clean,
-        names=names,
-        decimals=decimals,
-        is_quantity=decimals is not None or _is_fraction(trees[0]),
-        has_unit=segment.has_unit or any(token.kind in (MONEY, PERCENT) for token in segment.tokens),
+        has_unit=segment.has_unit or has_mark,
         has_lead_in=segment.has_lead_in,
     )
-
-
-def _is_fraction(tree: Tree) -> bool:
-    """`1/2`, `1 3/4` or either with a unit."""
-    while isinstance(tree, Operation) and tree.operator.startswith("unit:"):
-        tree = tree.arguments[0]
-    if not isinstance(tree, Operation) or tree.operator not in ("/", "+"):
-        return False
-    left, right = tree.arguments
-    if tree.operator == "+":
-        return isinstance(left, Literal) and _is_fraction(right)
-    return isinstance(left, Literal) and isinstance(right, Literal) and abs(left.value) < abs(right.value)
-
-
-def _shown_decimals(tree: Tree) -> int | None:
-    while isinstance(tree, Operation) and (tree.operator in ("negate", "percent") or tree.operator.startswith("unit:")):
-        tree = tree.arguments[0]
-    return tree.decimals if isinstance(tree, Literal) else None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tracewright.pipeline.steps.answers import find_answer
+from tracewright.pipeline.steps.chains import Chain, Comparison, Side
 from tracewright.pipeline.steps.claims import Claim, make_claim, quote, summarize
-from tracewright.pipeline.steps.comparison import Comparison, compare
+from tracewright.pipeline.steps.comparison import compare
 from tracewright.pipeline.steps.corrections import withdraw_within
 from tracewright.pipeline.steps.definitions import check_template, is_miscopied
 from tracewright.pipeline.steps.equations import IDENTITY
@@ -16,7 +17,6 @@ from tracewright.pipeline.steps.final import check_answer
 from tracewright.pipeline.steps.grammar import Name
 from tracewright.pipeline.steps.memory import QUESTION, Memory, Standing
 from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS, Annotation, StepReading, read_step
-from tracewright.pipeline.steps.statements import Chain, Side
 from tracewright.pipeline.steps.values import Number, UndefinedValueError
 from tracewright.schemas import CheckOutcome, StepCheck
 
@@ -78,51 +78,65 @@ class _StepWalk:
         return Finding(summarize(claims), tuple(sorted(self._depends)), tuple(claims))
 
     def _check_chain(self, offset: int, chain: Chain) -> None:
-        memory = self._memory
-        names = memory.names
-        previous, previous_text = chain.sides[0], ""
-        if previous is not None:
-            previous_text = self._text[offset + previous.start : offset + previous.end]
-            self._depend_on_names(previous)
+        left, left_text = chain.sides[0], ""
+        if left is not None:
+            left_text = self._cut(offset, left)
+            self._depend_on_names(left)
         elif chain.follows:
-            previous, previous_text = self._find_continued(chain.follows)
+            left, left_text = self._find_continued(chain.follows)
         last: Number | None = None
-        before = ""
-        defined = () if memory.has_formulas else memory.definitions
-        for place, (relation, side) in enumerate(zip(chain.relations, chain.sides[1:], strict=True), start=2):
-            if side is None:
-                previous = None
+        for place, relation in enumerate(chain.relations):
+            right = chain.sides[place + 1]
+            if right is None:
+                left = None
                 continue
-            text = self._text[offset + side.start : offset + side.end]
-            self._depend_on_names(side)
-            if previous is not None:
-                start = offset + (previous.start if previous is chain.sides[0] else chain.start)
-                following = chain.sides[place] if place < len(chain.sides) else None
-                comparison = excuse(
-                    compare(previous, relation, side, names, modulus=chain.modulus, defined=defined),
-                    Place(self._text, offset, previous, side, following, before),
-                    self._reading.annotations,
-                )
-                if previous.names or side.names or comparison.left is None:
-                    comparison = self._derive(previous, relation, side, comparison)
-                end = offset + side.end
-                self._claims.append(
-                    make_claim(self._text, min(start, end), end, (previous_text, relation, text), comparison)
-                )
+            right_text = self._cut(offset, right)
+            self._depend_on_names(right)
+            comparison = None
+            if left is not None:
+                comparison = self._compare(offset, chain, place, left, right)
+                start = offset + (chain.start if left is not chain.sides[0] else left.start)
+                end = offset + right.end
+                texts = left_text, relation, right_text
+                self._claims.append(make_claim(self._text, min(start, end), end, texts, comparison))
             if relation in ("=", "~"):
-                last = self._evaluate(side)
-                if last is not None and side.decimals is not None:
-                    self._result_ends.add(offset + side.end)
-            previous, previous_text, before = side, text, relation
+                value = None if comparison is None else comparison.right
+                last = self._evaluate(right) if value is None else value
+                if last is not None and right.decimals is not None:
+                    self._result_ends.add(offset + right.end)
+            left, left_text = right, right_text
         self._check_definition(chain, offset)
         self._conclude(offset, chain, last)
+
+    def _compare(self, offset: int, chain: Chain, place: int, left: Side, right: Side) -> Comparison:
+        """The outcome of one relation of a chain, with its excuses and with what it may follow from."""
+        memory, relation = self._memory, chain.relations[place]
+        comparison = chain.comparisons[place]
+        if comparison is None:
+            defined = () if memory.has_formulas else memory.definitions
+            comparison = compare(left, relation, right, memory.names, modulus=chain.modulus, defined=defined)
+        if comparison.outcome is CheckOutcome.FAILS:
+            following = chain.sides[place + 2] if place + 2 < len(chain.sides) else None
+            before = chain.relations[place - 1] if place else ""
+            comparison = excuse(
+                comparison, Place(self._text, offset, left, right, following, before), self._reading.annotations
+            )
+        if left.names or right.names or comparison.left is None:
+            comparison = self._derive(left, relation, right, comparison)
+        return comparison
 
     def _check_definition(self, chain: Chain, offset: int) -> None:
         """A name that was defined before must stand for the same expression; else it is defined here."""
         first, second = chain.sides[0], chain.sides[1]
-        if first is None or second is None or not isinstance(first.trees[0], Name) or self._memory.has_formulas:
+        if first is None or not first.names or second is None or not isinstance(first.trees[0], Name):
             return
-        if not first.is_clean or second.names or chain.relations[0] != "=" or second.decimals is not None:
+        if (
+            self._memory.has_formulas
+            or not first.is_clean
+            or second.names
+            or chain.relations[0] != "="
+            or second.decimals is not None
+        ):
             return
         name = first.trees[0].text
         if is_miscopied(self._memory, name, second):
@@ -177,13 +191,16 @@ class _StepWalk:
             return
         offset = annotation.start + 2
         last: Number | None = None
-        for relation, left, right in zip(chain.relations, chain.sides, chain.sides[1:], strict=False):
+        for place, relation in enumerate(chain.relations):
+            left, right = chain.sides[place], chain.sides[place + 1]
             if left is None or right is None:
                 continue
             texts = self._cut(offset, left), relation, self._cut(offset, right)
-            comparison = compare(left, relation, right, self._memory.names, is_computed=True)
+            comparison = chain.comparisons[place]
+            if comparison is None or comparison.outcome is not CheckOutcome.HOLDS:
+                comparison = compare(left, relation, right, self._memory.names, is_computed=True)
             self._claims.append(make_claim(self._text, annotation.start, annotation.end, texts, comparison))
-            last = self._evaluate(right)
+            last = comparison.right if comparison.right is not None else self._evaluate(right)
         if last is not None:
             self._results.append(last)
             self._memory.produce(last, self._index)
@@ -212,6 +229,8 @@ class _StepWalk:
             return None
 
     def _depend_on_names(self, side: Side) -> None:
+        if not side.names:
+            return
         for name in side.names:
             step = self._memory.name_steps.get(name)
             if step is not None and step != self._index:
