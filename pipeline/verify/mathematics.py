@@ -22,12 +22,12 @@ from tracewright.pipeline.verify.values import Algebra, Finding, Truth
 _COMMA_BETWEEN_DIGITS = re.compile(r"\d,\d")
 _PLAIN_INTEGER = re.compile(r"-?\d{1,300}")
 _LABELLED = re.compile(
-    r"(?P<amount>-?[$€£¥₹]?-?\d[\d,.]*)\s+(?P<label>[^\W\d_]+(?:[ ,'’.-]+[^\W\d_]{2,})+|[^\W\d_]{3,})"
+    r"(?P<amount>-?[$€£¥₹]?-?\d[\d,.]*)\s+(?P<label>[^\W\d_]+(?:[ ,'’.-]+[^\W\d_]{2,})+|[^\W\d_]{3,}|[mgshLl])"
 )
 _COMPOUND = re.compile(
     r"(?P<many>\d+)\s*(?P<larger>[a-z]+)\.?(?:\s*,)?(?:\s+and)?\s+(?P<few>\d+(?:\.\d+)?)\s*(?P<smaller>[a-z]+)\.?"
 )
-_HAS_MATHEMATICS = re.compile(r"[\d=<>+*/^|(){}\[\]\\]")
+_HAS_MATHEMATICS = re.compile(r"[\d=<>+*/^|(){}\[\]\\!'-]")
 _BASED = re.compile(r"(?P<digits>[0-9A-F]*[A-F][0-9A-F]*)_\{?(?P<base>\d{1,2})\}?")
 _NO_ANSWERS = frozenset({"nan", "null", "n/a", "na", "none of these", "?"})
 _SPACE = re.compile(r"\s+")

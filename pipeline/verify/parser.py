@@ -12,6 +12,8 @@ from tracewright.pipeline.verify.tokens import Commas, Kind
 _RELATIONS = ("=", "≠", "<", "≤", ">", "≥", "≈", "∈")
 _SEPARATORS = (",", ";", "and", "or", "\\\\", "&")
 _CLOSING = {"(": (")", "]"), "[": ("]", ")", "["), "]": ("[", "]"), "{": ("}",), "\\{": ("\\}", "}"), "⟨": ("⟩",)}
+_TELLING_WORDS = frozenset({"more", "less", "fewer", "than", "not", "least", "most", "except", "greater", "smaller"})
+"""With these words beside it a number is another answer."""
 _UNIT_SIGNS = ("/", "*", "^", "-", "%")
 
 
@@ -87,6 +89,8 @@ class AnswerParser(CommandParser):
         words: list[str] = []
         while self.token.kind is Kind.WORD or (words and self._continues_unit()):
             words.append(self.advance().text)
+        if any(word.casefold() in _TELLING_WORDS for phrase in words for word in phrase.split()):
+            raise UnreadableError(f"{' '.join(words)!r} changes what the number says")
         return " ".join(words)
 
     def _continues_unit(self) -> bool:

@@ -56,8 +56,11 @@ def _is_signed(node: Node) -> bool:
     return isinstance(node, Apply) and node.name in ("%", "°")
 
 
-def measure_letters(node: Node) -> Measure | None:
-    """The measure where letters such as `m` and `s` are units: `5 m/s`; None where other letters stand in it."""
+def measure_letters(node: Node, *, alone: bool = True) -> Measure | None:
+    """The measure where letters such as `m` and `s` are units: `5 m/s`; None where other letters stand in it.
+
+    Without `alone`, one letter to the power of one is none: `5m` may be a product.
+    """
     letters = free_symbols(node)
     if not letters or not letters <= LETTER_UNITS:
         return None
@@ -65,6 +68,8 @@ def measure_letters(node: Node) -> Measure | None:
     if split is None or free_symbols(split[0]):
         return None
     value, powers = split
+    if not alone and list(powers.values()) == [1]:
+        return None
     text = " * ".join(f"{letter} ^ {power}" for letter, power in powers.items() if power)
     return Measure(value, read_unit(text), text)
 

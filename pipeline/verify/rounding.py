@@ -49,7 +49,12 @@ def _rounds(decimal: Number, other: Node) -> bool:
     exact = exact_value(other)
     if exact is not None and _is_finite_decimal(exact):
         return False
-    return _distance(decimal.value, other, exact) < Fraction(1, 10**decimal.decimals)
+    value = exact if exact is not None else _approximate(other)
+    if value is None:
+        return False
+    place = Fraction(1, 10**decimal.decimals)
+    cut = abs(value) - abs(decimal.value)
+    return abs(value - decimal.value) <= place / 2 or (value * decimal.value > 0 and 0 <= cut < place)
 
 
 def _agrees(decimal: Number, other: Node) -> bool:

@@ -32,10 +32,15 @@ def compare_scalars(
 
 def _letter_measures(gold: Node, given: Node) -> list[tuple[Measure, Measure]]:
     """`5 m` as five metres beside a number or a quantity."""
-    a, b = measure_letters(gold), measure_letters(given)
-    if a is not None and (b is not None or not free_symbols(given)):
-        return [(a, b or measure(given))]
-    return [(measure(gold), b)] if b is not None and not free_symbols(gold) else []
+    pairs = [
+        (measure_letters(gold, alone=_has_unit(given)), measure_letters(given) or measure(given)),
+        (measure(gold), measure_letters(given, alone=_has_unit(gold))),
+    ]
+    return [(a, b) for a, b in pairs if a and b and not free_symbols(a.value) and not free_symbols(b.value)]
+
+
+def _has_unit(node: Node) -> bool:
+    return measure(node).unit is not None or measure_letters(node) is not None
 
 
 def _compare_measures(

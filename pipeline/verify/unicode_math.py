@@ -10,7 +10,7 @@ from tracewright.pipeline.verify import vocabulary as known
 _SUPERSCRIPT_RUN = re.compile(f"[{re.escape(''.join(known.SUPERSCRIPTS))}]+")
 _SUBSCRIPT_RUN = re.compile(f"[{re.escape(''.join(known.SUBSCRIPTS))}]+")
 _ROOT_OF_NUMBER = re.compile(r"√\s*(\d+(?:\.\d+)?|[A-Za-z])")
-_TABLE = {**known.GREEK_LETTERS, **known.SIGNS}
+_TABLE = str.maketrans(known.SIGNS_TO_LATEX)
 
 
 def to_latex(text: str) -> str:
