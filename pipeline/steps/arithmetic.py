@@ -6,10 +6,15 @@ Whatever is not plain (a name, a unit, two divisions in a row, numbers side by s
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
-from tracewright.pipeline.steps.chains import Chain, Side, make_plain_side
+from tracewright.pipeline.steps import values
+from tracewright.pipeline.steps.chains import Chain, Comparison, Side, make_plain_side
+from tracewright.pipeline.steps.comparison import settle
 from tracewright.pipeline.steps.grammar import Literal, Operation, Tree
 from tracewright.pipeline.steps.lexer import read_number
+from tracewright.pipeline.steps.values import Number
+from tracewright.schemas import CheckOutcome
 
 MAX_TOKENS = 60
 _EQUATION = re.compile(r"[\d+\-*/(). ]*(?:=[\d+\-*/(). ]+)+")
@@ -28,97 +33,147 @@ def read_equation(text: str, follows: str) -> Chain | None:
     if _EQUATION.fullmatch(text) is None:
         return None
     sides: list[Side | None] = []
+    results: list[Number | None] = []
     position = 0
     for part in text.split("="):
         start = position + len(part) - len(part.lstrip())
         end = position + len(part.rstrip())
         position += len(part) + 1
         if start < end:
-            tree = read_expression(text[start:end])
-            if tree is None:
+            read = _read(text[start:end])
+            if read is None:
                 return None
-            sides.append(make_plain_side(start, end, tree))
+            sides.append(make_plain_side(start, end, read[0]))
+            results.append(read[1])
         elif sides:
             return None
         else:
             sides.append(None)
+            results.append(None)
     first = sides[0]
-    relations = ("=",) * (len(sides) - 1)
     start = text.index("=") if first is None else first.start
-    return Chain(tuple(sides), relations, start, len(text.rstrip()), None, follows if first is None else "")
+    before = follows if first is None else ""
+    return _make_chain(tuple(sides), results, start, len(text.rstrip()), before)
 
 
 def read_sentence(text: str) -> Chain | None:
-    """The chain of a sentence with one plain equation, such as `She sells 16 - 3 - 4 = $9 a day`; None for others.
+    """The chain of a sentence with one plain equation that holds, such as `She sells 16 - 3 - 4 = $9 a day`.
 
-    Only to be trusted where the equation holds: what stands around it is not looked at.
+    None for other sentences: where the equation does not hold, what stands around it has to be looked at.
     """
     match = _SENTENCE.match(text)
     if match is None:
         return None
-    left = read_expression(match["left"].replace("$", "").replace("€", "").replace("£", ""))
-    right = read_expression(match["right"].lstrip("$€£"))
-    if left is None or right is None:
+    left = _read(_CURRENCY.sub("", match["left"]))
+    right = _read(match["right"].lstrip("$€£"))
+    if left is None or right is None or left[1] is None or left[1] != right[1]:
         return None
     has_lead_in = match.end("lead") > 0
-    return Chain(
-        (
-            make_plain_side(*match.span("left"), left, has_unit=True, has_lead_in=has_lead_in),
-            make_plain_side(*match.span("right"), right, has_unit=True),
-        ),
-        ("=",),
-        match.start("left"),
-        match.end("right"),
-        None,
-        "",
+    sides = (
+        make_plain_side(*match.span("left"), left[0], has_unit=True, has_lead_in=has_lead_in),
+        make_plain_side(*match.span("right"), right[0], has_unit=True),
+    )
+    return _make_chain(sides, [left[1], right[1]], match.start("left"), match.end("right"), "")
+
+
+_CURRENCY = re.compile(r"[$€£]")
+
+
+def _make_chain(
+    sides: tuple[Side | None, ...], results: list[Number | None], start: int, end: int, follows: str
+) -> Chain:
+    chain = Chain(sides, ("=",) * (len(sides) - 1), start, end, None, follows)
+    if any(left is None or left != right for left, right in pairwise(results)):
+        return settle(chain)
+    return chain._replace(
+        comparisons=tuple(Comparison(CheckOutcome.HOLDS, left, right) for left, right in pairwise(results))
     )
 
 
-def read_expression(text: str) -> Tree | None:
-    """The tree of plain arithmetic, by Dijkstra's two stacks; None for what the grammar has to read."""
+def _read(text: str) -> tuple[Tree, Number | None] | None:
+    """The tree of plain arithmetic and its value, by Dijkstra's two stacks; None for what the grammar has to read."""
     tokens: list[str] = _TOKEN.findall(text)
+    if len(tokens) == 1:
+        read = read_number(tokens[0])
+        return None if read is None else (Literal(*read), read[0])
     if len(tokens) > MAX_TOKENS or tokens.count("/") > 1 or "÷" in tokens:
         return None
-    values: list[Tree] = []
-    operators: list[str] = []
+    stack = _Stack()
     expects_operand = True
     for token in tokens:
         sign: str = _SIGNS.get(token, token)
         if sign in "+-*/":
             if expects_operand and sign != "-":
                 return None
-            operator = "negate" if expects_operand else sign
-            rank = _PRECEDENCE[operator]
-            while operator != "negate" and operators and operators[-1] != "(" and _PRECEDENCE[operators[-1]] >= rank:
-                _apply(values, operators.pop())
-            operators.append(operator)
+            stack.push_operator("negate" if expects_operand else sign)
             expects_operand = True
         elif sign == "(":
             if not expects_operand:
                 return None
-            operators.append(sign)
+            stack.operators.append(sign)
         elif sign == ")":
-            if expects_operand or "(" not in operators:
+            if expects_operand or not stack.close():
                 return None
-            while operators[-1] != "(":
-                _apply(values, operators.pop())
-            operators.pop()
         else:
             read = read_number(token) if expects_operand else None
             if read is None:
                 return None
-            values.append(Literal(*read))
+            stack.trees.append(Literal(*read))
+            stack.values.append(read[0])
             expects_operand = False
-    if expects_operand or "(" in operators:
+    if expects_operand or "(" in stack.operators:
         return None
-    while operators:
-        _apply(values, operators.pop())
-    return values[0]
+    return stack.finish()
 
 
-def _apply(values: list[Tree], operator: str) -> None:
-    right = values.pop()
-    if operator == "negate":
-        values.append(Operation("negate", (right,)))
-    else:
-        values[-1] = Operation(operator, (values[-1], right))
+class _Stack:
+    """Operands with their values, and the operators that wait for their right side."""
+
+    __slots__ = ("operators", "trees", "values")
+
+    def __init__(self) -> None:
+        self.operators: list[str] = []
+        self.trees: list[Tree] = []
+        self.values: list[Number | None] = []
+
+    def push_operator(self, operator: str) -> None:
+        if operator != "negate":
+            rank = _PRECEDENCE[operator]
+            while self.operators and self.operators[-1] != "(" and _PRECEDENCE[self.operators[-1]] >= rank:
+                self._apply(self.operators.pop())
+        self.operators.append(operator)
+
+    def close(self) -> bool:
+        """Work out the innermost bracket; False where none is open."""
+        if "(" not in self.operators:
+            return False
+        while self.operators[-1] != "(":
+            self._apply(self.operators.pop())
+        self.operators.pop()
+        return True
+
+    def finish(self) -> tuple[Tree, Number | None]:
+        while self.operators:
+            self._apply(self.operators.pop())
+        return self.trees[0], self.values[0]
+
+    def _apply(self, operator: str) -> None:
+        right, value = self.trees.pop(), self.values.pop()
+        if operator == "negate":
+            self.trees.append(Operation("negate", (right,)))
+            self.values.append(None if value is None else -value)
+            return
+        self.trees[-1] = Operation(operator, (self.trees[-1], right))
+        self.values[-1] = _calculate(operator, self.values[-1], value)
+
+
+def _calculate(operator: str, left: Number | None, right: Number | None) -> Number | None:
+    if left is None or right is None:
+        return None
+    if operator == "+":
+        return values.add(left, right)
+    if operator == "-":
+        return values.subtract(left, right)
+    if operator == "*":
+        return values.multiply(left, right)
+    return values.divide(left, right) if right else None

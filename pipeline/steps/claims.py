@@ -22,7 +22,7 @@ class Claim(NamedTuple):
     outcome: CheckOutcome
     reason: str
     subject: str = ""
-    """The left side without spaces: what the claim is about."""
+    """The left side: what the claim is about."""
 
     @property
     def span(self) -> Span:

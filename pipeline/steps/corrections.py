@@ -97,14 +97,18 @@ def find_corrections(texts: Sequence[str], claims: Sequence[Sequence[Claim]]) ->
 
 def _find_repeated(claims: Sequence[Sequence[Claim]], first: int, index: int) -> int | None:
     """The latest step before `index` with a failing claim about something that is now worked out again and holds."""
-    right = {claim.subject for claim in claims[index] if claim.outcome is CheckOutcome.HOLDS}
+    right = {_squeeze(claim.subject) for claim in claims[index] if claim.outcome is CheckOutcome.HOLDS}
     if index + 1 < len(claims):
-        right |= {claim.subject for claim in claims[index + 1] if claim.outcome is CheckOutcome.HOLDS}
+        right |= {_squeeze(claim.subject) for claim in claims[index + 1] if claim.outcome is CheckOutcome.HOLDS}
     for step in range(index - 1, first - 1, -1):
-        if any(claim.outcome is CheckOutcome.FAILS and claim.subject in right for claim in claims[step]):
+        if any(claim.outcome is CheckOutcome.FAILS and _squeeze(claim.subject) in right for claim in claims[step]):
             return step
     return None
 
 
 def _fails(claims: Sequence[Claim]) -> bool:
     return any(claim.outcome is CheckOutcome.FAILS for claim in claims)
+
+
+def _squeeze(text: str) -> str:
+    return "".join(text.split())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tracewright.pipeline.steps.chains import Side
 from tracewright.pipeline.steps.claims import Claim
@@ -16,8 +16,7 @@ QUESTION = -1
 """Stands for the question among the steps that a step depends on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """An expression that a later claim may continue, and the step that wrote it."""
 
     side: Side

@@ -18,7 +18,6 @@ from tracewright.pipeline.steps.lexer import NUMBER, Token, read_number, tokeniz
 from tracewright.pipeline.steps.regions import find_regions
 from tracewright.pipeline.steps.statements import read_chains
 from tracewright.pipeline.steps.values import Number
-from tracewright.schemas import CheckOutcome
 
 MAX_STEP_CHARACTERS = 20_000
 """Of a longer step nothing is checked."""
@@ -26,6 +25,9 @@ MAX_PIECE_CHARACTERS = 2_000
 """A longer line without a formula is not read."""
 _REMEMBERED_PIECES = 8_192
 _REMEMBERED_CHARACTERS = 200
+_REMEMBERED_STEPS = 2_048
+"""The samples of one problem share many of their steps."""
+_REMEMBERED_STEP_CHARACTERS = 400
 _MAX_CODE_DIGITS = 8
 """Of a time or code with a leading zero, such as `0730`."""
 _ANNOTATION = re.compile(r"<<([^<>\n]{1,400})>>")
@@ -79,6 +81,10 @@ def read_step(text: str) -> StepReading | None:
     """The step's claims; None where it is longer than the limit."""
     if len(text) > MAX_STEP_CHARACTERS:
         return None
+    return _recall_step(text) if len(text) <= _REMEMBERED_STEP_CHARACTERS else _read_step(text)
+
+
+def _read_step(text: str) -> StepReading:
     annotations: tuple[Annotation, ...] = ()
     if "<<" in text:
         annotations = tuple(_read_annotations(text))
@@ -88,6 +94,9 @@ def read_step(text: str) -> StepReading | None:
         tokens = tokenize(text, regions)
         return StepReading((_make_piece(0, tokens, "\n"),), annotations, has_formulas=True)
     return StepReading(tuple(_read_pieces(text)), annotations, has_formulas=False)
+
+
+_recall_step = lru_cache(maxsize=_REMEMBERED_STEPS)(_read_step)
 
 
 def _read_pieces(text: str) -> Iterator[Piece]:
@@ -105,14 +114,12 @@ def _read_pieces(text: str) -> Iterator[Piece]:
 def _read_piece(text: str, follows: str) -> tuple[tuple[Chain, ...], tuple[NumberInText, ...]]:
     equation = read_equation(text, follows) if "=" in text else None
     if equation is not None:
-        return (settle(equation),), tuple(scan_numbers(text))
+        return (equation,), tuple(scan_numbers(text))
     if RELATION_HINT.search(text) is None:
         return (), tuple(scan_numbers(text))
     sentence = read_sentence(text)
     if sentence is not None:
-        settled = settle(sentence)
-        if settled.comparisons[0] is not None and settled.comparisons[0].outcome is CheckOutcome.HOLDS:
-            return (settled,), tuple(scan_numbers(text))
+        return (sentence,), tuple(scan_numbers(text))
     piece = _make_piece(0, tokenize(text), follows)
     return piece.chains, piece.numbers
 

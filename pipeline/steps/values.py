@@ -45,18 +45,24 @@ def to_decimal(value: Number) -> Decimal:
 
 
 def add(left: Number, right: Number) -> Number:
+    if type(left) is int and type(right) is int:
+        return _bound(left + right)
     if isinstance(left, Decimal) or isinstance(right, Decimal):
         return _guard(_REALS.add, to_decimal(left), to_decimal(right))
     return _bound(left + right)
 
 
 def subtract(left: Number, right: Number) -> Number:
+    if type(left) is int and type(right) is int:
+        return _bound(left - right)
     if isinstance(left, Decimal) or isinstance(right, Decimal):
         return _guard(_REALS.subtract, to_decimal(left), to_decimal(right))
     return _bound(left - right)
 
 
 def multiply(left: Number, right: Number) -> Number:
+    if type(left) is int and type(right) is int:
+        return _bound(left * right)
     if isinstance(left, Decimal) or isinstance(right, Decimal):
         return _guard(_REALS.multiply, to_decimal(left), to_decimal(right))
     return _bound(left * right)
@@ -65,6 +71,8 @@ def multiply(left: Number, right: Number) -> Number:
 def divide(left: Number, right: Number) -> Number:
     if right == 0:
         raise UndefinedValueError("division by zero")
+    if type(left) is int and type(right) is int:
+        return left // right if left % right == 0 else Fraction(left, right)
     if isinstance(left, Decimal) or isinstance(right, Decimal):
         return _guard(_REALS.divide, to_decimal(left), to_decimal(right))
     return _bound(Fraction(left) / right)

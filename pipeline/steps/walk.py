@@ -74,10 +74,16 @@ class _StepWalk:
                 self._result_ends.add(answer.end)
                 self._depend_on_value(evaluate(answer.side.trees[0], {}))
         self._use_numbers()
-        claims = withdraw_within(self._text, self._claims)
+        claims = self._claims
+        if any(claim.outcome is CheckOutcome.FAILS for claim in claims):
+            claims = withdraw_within(self._text, claims)
         return Finding(summarize(claims), tuple(sorted(self._depends)), tuple(claims))
 
     def _check_chain(self, offset: int, chain: Chain) -> None:
+        only = chain.comparisons[0] if len(chain.comparisons) == 1 and chain.relations[0] == "=" else None
+        if only is not None and only.outcome is CheckOutcome.HOLDS:
+            self._take_equation(offset, chain, only)
+            return
         left, left_text = chain.sides[0], ""
         if left is not None:
             left_text = self._cut(offset, left)
@@ -107,6 +113,22 @@ class _StepWalk:
             left, left_text = right, right_text
         self._check_definition(chain, offset)
         self._conclude(offset, chain, last)
+
+    def _take_equation(self, offset: int, chain: Chain, comparison: Comparison) -> None:
+        """The most frequent case in short: one equation without names that holds."""
+        left, right = chain.sides
+        if left is None or right is None:
+            return
+        text, start, end = self._text, offset + left.start, offset + right.end
+        subject = text[start : offset + left.end]
+        self._claims.append(Claim(text[start:end], start, end, CheckOutcome.HOLDS, "holds", subject))
+        if right.decimals is not None:
+            self._result_ends.add(end)
+        memory, index = self._memory, self._index
+        memory.tail = Standing(right, text[offset + right.start : end], index)
+        if comparison.right is not None:
+            self._results.append(comparison.right)
+            memory.produce(comparison.right, index)
 
     def _compare(self, offset: int, chain: Chain, place: int, left: Side, right: Side) -> Comparison:
         """The outcome of one relation of a chain, with its excuses and with what it may follow from."""
@@ -242,11 +264,20 @@ class _StepWalk:
             self._depends.add(step)
 
     def _use_numbers(self) -> None:
+        """The step rests on where its numbers come from, those apart that it arrives at."""
+        memory, ends = self._memory, self._result_ends
+        producers, given = memory.producers, memory.question.numbers
         for piece in self._reading.pieces:
-            for number in piece.numbers:
-                if piece.offset + number.end not in self._result_ends:
-                    self._depend_on_value(number.value)
-                self._memory.seen.add(number.value)
+            offset = piece.offset
+            for value, _, end in piece.numbers:
+                if offset + end not in ends:
+                    source = producers.get(value)
+                    if source is not None:
+                        self._depends.add(source)
+                    elif value in given:
+                        self._depends.add(QUESTION)
+                memory.seen.add(value)
+        self._depends.discard(self._index)
 
 
 def compare_shown(result: Side, shown: Side) -> Comparison:
