@@ -1,1 +1,1 @@
-""
+"""Releases become students: data, losses, training, evaluation; and the training of the embedded teacher."""

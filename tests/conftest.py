@@ -1,7 +1,6 @@
 """What several rooms' tests share: the embedded teacher on a real vLLM engine, started once."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 

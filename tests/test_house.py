@@ -14,6 +14,12 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("schemas", "pipeline", "flows", "api", "distill")
 
 
+def run(
+    command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("dist")
@@ -41,7 +47,7 @@ def test_wheel_installed_elsewhere_imports_every_package(built: Path, tmp_path: 
         "from tracewright.pipeline.engines.embedded import checkpoint_path\n"
         "assert (checkpoint_path() / 'model.safetensors').exists()\n"
     )
-    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    result = run([sys.executable, "-c", code], cwd=tmp_path)
     assert result.returncode == 0, result.stderr
 
 
@@ -49,7 +55,8 @@ def test_wheel_and_sdist_hold_every_module_of_every_room(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     (sdist,) = built.glob("*.tar.gz")
     in_wheel = set(zipfile.ZipFile(wheel).namelist())
-    in_sdist = {"/".join(Path(name).parts[1:]) for name in tarfile.open(sdist).getnames()}
+    with tarfile.open(sdist) as archive:
+        in_sdist = {"/".join(Path(name).parts[1:]) for name in archive.getnames()}
     modules = {str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     assert {f"tracewright/{name}" for name in modules} <= in_wheel
     assert {f".src/tracewright/{name}" for name in modules} <= in_sdist
@@ -57,24 +64,24 @@ def test_wheel_and_sdist_hold_every_module_of_every_room(built: Path) -> None:
 
 def test_import_layers_hold() -> None:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    result = run(command, cwd=ROOT)
     assert result.returncode == 0, result.stdout
 
 
 def test_a_bare_room_is_refused_by_the_linter(tmp_path: Path) -> None:
     file = tmp_path / "wrong.py"
     file.write_text("import pipeline\nfrom schemas import Trace\n")
-    command = [str(Path(sys.executable).with_name("ruff")), "check", "--config", str(ROOT / "pyproject.toml"), str(file)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    ruff = str(Path(sys.executable).with_name("ruff"))
+    result = run([ruff, "check", "--config", str(ROOT / "pyproject.toml"), str(file)])
     assert result.returncode == 1
     assert result.stdout.count("TID251") == 2, result.stdout
 
 
 def test_no_file_names_a_folder_of_one_machine() -> None:
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    tracked = run(["git", "ls-files"], cwd=ROOT)
     if tracked.returncode:
         pytest.skip("not a git checkout")
-    home = re.compile(rf"({re.escape(str(ROOT.parent))}|{re.escape(os.path.expanduser('~'))})/")
+    home = re.compile(rf"({re.escape(str(ROOT.parent))}|{re.escape(str(Path.home()))})/")
     text_files = [ROOT / name for name in tracked.stdout.splitlines() if not name.endswith((".png", ".safetensors"))]
     named = [str(p) for p in text_files if p.is_file() and home.search(p.read_text(errors="replace"))]
     assert named == []
@@ -84,9 +91,7 @@ def test_setup_refuses_an_unsupported_python_in_one_line(tmp_path: Path) -> None
     fake = tmp_path / "python3"
     fake.write_text("#!/bin/sh\necho 3.9\n")
     fake.chmod(0o755)
-    result = subprocess.run(
-        [str(ROOT / ".ci" / "setup")], env={**os.environ, "PYTHON": str(fake)}, capture_output=True, text=True, timeout=60
-    )
+    result = run([str(ROOT / ".ci" / "setup")], env={**os.environ, "PYTHON": str(fake)})
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1 and "Python 3.9 is not supported" in result.stderr
 

@@ -22,7 +22,9 @@ TRACE_ROWS = [
 
 
 def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([TRACEWRIGHT, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=200, check=False)
+    return subprocess.run(
+        [TRACEWRIGHT, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=200, check=False
+    )
 
 
 def refuse(*arguments: object, cwd: Path) -> str:
