@@ -65,8 +65,10 @@ class ExactEvaluator:
             raise UndecidedError(f"{node.name} is not rational")
         try:
             result = operation(*map(self.value, node.arguments))
-        except TypeError as error:
-            raise UndecidedError(f"{node.name} of {len(node.arguments)} arguments") from error
+        except (UndecidedError, LimitError):
+            raise
+        except (TypeError, ValueError, OverflowError) as error:
+            raise UndecidedError(f"{node.name} of these {len(node.arguments)} arguments has no value") from error
         self._charge(result)
         return result
 

@@ -20,10 +20,10 @@ MAX_WORK = 20_000_000
 """Word operations of one exact evaluation, estimated; some 50 ms."""
 MAX_SUM_TERMS = 2_000
 """Terms that are added or multiplied for one sum or product, all of those inside it counted."""
-MAX_PRECISION_DIGITS = 6_000
+MAX_PRECISION_DIGITS = 3_000
 """Decimal digits of a numeric evaluation, chosen by how far apart the magnitudes in the expression are."""
 MAX_NUMERIC_WORK = 20_000.0
-"""Operations at 50 digits of one numeric evaluation; one at 6,000 digits counts for 361. Some 200 ms."""
+"""Operations at 50 digits of one numeric evaluation; one at 3,000 digits counts for 91. Some 200 ms."""
 MAX_WORKER_MEMORY_BYTES = 512 * 1024**2
 """Address space of a worker or a tested program."""
 MAX_WORKER_CASES = 500

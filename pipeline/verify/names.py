@@ -130,7 +130,7 @@ def _spread(item: Node) -> list[Named]:
 def shared_name(items: Sequence[Node]) -> list[Node] | None:
     """The values where one name is given to all items: `x = 1, x = 2` and `x = 1, 2`; None where it is not so."""
     named = [split_name(item) for item in items]
-    first = named[0].name
+    first = named[0].name if named else None
     if first is None or any(item.name not in (first, None) for item in named):
         return None
     return [item.value for item in named]

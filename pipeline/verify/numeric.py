@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -10,6 +10,7 @@ from tracewright.pipeline.verify.exact import ExactEvaluator, unknown_value
 from tracewright.pipeline.verify.failures import LimitError, UndecidedError
 from tracewright.pipeline.verify.limits import MAX_NUMERIC_WORK, MAX_PRECISION_DIGITS, MAX_SUM_TERMS
 from tracewright.pipeline.verify.nodes import Apply, Call, Node, Number, Symbol
+from tracewright.pipeline.verify.numeric_functions import numeric_functions
 
 BASE_DIGITS = 50
 """Digits of the first evaluation."""
@@ -17,9 +18,12 @@ _ARGUMENT_DIGITS = 30
 """To so many digits the arguments of an unknown function are the same."""
 _MAX_EXPONENT_BITS = 40_000
 """Magnitude of a value, as a power of two; a larger one is not worked on."""
-_MAX_ARGUMENT_BITS = 2_000
-"""Magnitude of an argument of a periodic function: more would need as many digits."""
-_MAX_FACTORIAL_BITS = 20
+_PERIODIC = ("sin", "cos", "tan", "cot", "sec", "csc", "exp", "sinh", "cosh", "tanh", "coth")
+_MAX_ARGUMENT_BITS = {**dict.fromkeys(_PERIODIC, 2_000), "factorial": 20, "binomial": 20}
+"""Magnitude of a function's argument, as a power of two: more would need as many digits, or give too large a value."""
+_CANCELLING = frozenset({"+", "sin", "cos"})
+_NOISE_BITS = 50
+"""Bits of a value that rounding on the way may have spoilt."""
 
 
 class NumericEvaluator:
@@ -53,7 +57,7 @@ class NumericEvaluator:
         self._terms = 0
         self._work = 0.0
         self._operation_work = 1 + (digits / 100) ** 2 / 10
-        self._operations = _operations(self.context, natural_log=natural_log)
+        self._operations = numeric_functions(self.context, natural_log=natural_log)
 
     def value(self, node: Node) -> Any:
         """The value, a real or complex number of the evaluator's context.
@@ -64,7 +68,7 @@ class NumericEvaluator:
         """
         try:
             return self._value(node)
-        except (ArithmeticError, ValueError, TypeError, NotImplementedError) as error:
+        except (ArithmeticError, ValueError, TypeError, LookupError, NotImplementedError) as error:
             if isinstance(error, UndecidedError | LimitError):
                 raise
             raise UndecidedError(f"no numeric value: {error}") from error
@@ -127,13 +131,21 @@ class NumericEvaluator:
         if operation is None:
             raise UndecidedError(f"{node.name} has no numeric value")
         arguments = [self._value(argument) for argument in node.arguments]
-        if node.name in ("sin", "cos", "tan", "cot", "sec", "csc", "exp", "sinh", "cosh", "tanh", "coth"):
-            self._check_argument(arguments[0], _MAX_ARGUMENT_BITS)
-        if node.name in ("factorial", "binomial"):
-            self._check_argument(arguments[0], _MAX_FACTORIAL_BITS)
+        if node.name in _MAX_ARGUMENT_BITS:
+            self._check_argument(arguments[0], _MAX_ARGUMENT_BITS[node.name])
         if node.name == "^":
             return self._power(*arguments)
-        return operation(*arguments)
+        result = operation(*arguments)
+        return self._without_noise(result, arguments) if node.name in _CANCELLING else result
+
+    def _without_noise(self, value: Any, arguments: list[Any]) -> Any:
+        """The value with what rounding left of a zero taken for zero: `√2·√3 − √6`, `sin π`."""
+        noise = max(abs(argument) for argument in arguments) * self.context.ldexp(1, _NOISE_BITS - self.context.prec)
+        real, imaginary = (
+            self.context.mpf(0) if abs(part) < noise else part
+            for part in (self.context.re(value), self.context.im(value))
+        )
+        return self.context.mpc(real, imaginary) if imaginary else real
 
     def _check_argument(self, value: Any, limit_bits: int) -> None:
         if value and self.context.mag(abs(value)) > limit_bits:
@@ -174,74 +186,12 @@ class NumericEvaluator:
 
 
 def digits_for(largest_bits: int, smallest_bits: int) -> int:
-    """How many digits show a difference as small as the smallest number beside the largest one.
+    """How many digits show a difference as small as the smallest number beside the largest one, twice over.
 
     Raises:
         LimitError: more than the limit.
     """
-    digits = BASE_DIGITS + round((largest_bits - smallest_bits) * 0.302)
+    digits = BASE_DIGITS + 2 * round((largest_bits - smallest_bits) * 0.302)
     if digits > MAX_PRECISION_DIGITS:
         raise LimitError(f"the numbers lie more than {MAX_PRECISION_DIGITS} digits apart")
     return digits
-
-
-def _operations(context: Any, *, natural_log: bool) -> dict[str, Callable[..., Any]]:
-    def root(value: Any, degree: Any = 2) -> Any:
-        count = int(degree)
-        if count != degree or count < 1:
-            raise UndecidedError("a root whose degree is no whole number")
-        if count % 2 and context.im(value) == 0 and context.re(value) < 0:
-            return -context.root(-value, count)
-        return context.root(value, count)
-
-    def log(value: Any, base: Any = None) -> Any:
-        if base is None:
-            return context.log(value) if natural_log else context.log10(value)
-        return context.log(value) / context.log(base)
-
-    def product(*factors: Any) -> Any:
-        return context.fprod(factors)
-
-    def total(*terms: Any) -> Any:
-        return context.fsum(terms)
-
-    def real(function: Callable[..., Any]) -> Callable[..., Any]:
-        def apply(*values: Any) -> Any:
-            if any(context.im(value) for value in values):
-                raise UndecidedError("a complex number has no order")
-            return function(*(context.re(value) for value in values))
-
-        return apply
-
-    table: dict[str, Callable[..., Any]] = {
-        "+": total,
-        "*": product,
-        "/": lambda above, below: above / below,
-        "ratio": lambda above, below: above / below,
-        "neg": lambda value: -value,
-        "^": context.power,
-        "%": lambda value: value / 100,
-        "°": lambda value: value * context.pi / 180,
-        "sqrt": root,
-        "cbrt": lambda value: root(value, 3),
-        "log": log,
-        "ln": context.log,
-        "lg": context.log10,
-        "abs": abs,
-        "factorial": context.factorial,
-        "binomial": context.binomial,
-        "sgn": real(context.sign),
-        "floor": real(context.floor),
-        "ceil": real(context.ceil),
-        "max": real(max),
-        "min": real(min),
-        "Re": context.re,
-        "Im": context.im,
-        "conj": context.conj,
-    }
-    names = ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth", "exp")
-    table.update({name: getattr(context, name) for name in names})
-    inverses = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot", "arcsec": "asec"}
-    inverses |= {"arccsc": "acsc", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh"}
-    table.update({name: getattr(context, theirs) for name, theirs in inverses.items()})
-    return table

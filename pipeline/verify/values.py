@@ -17,8 +17,7 @@ from tracewright.pipeline.verify.sampling import has_unknown_values, samples, va
 _MIN_SAMPLES = 2
 _SPARE_DIGITS = 15
 """Digits of a numeric value that rounding on the way may have spoilt."""
-_SURE_DIGITS = 10
-"""Two values that differ within so many digits are different without a second look."""
+_MAX_EVALUATIONS = 4
 
 
 class Truth(Enum):
@@ -154,16 +153,18 @@ def _compare_at(a: Node, b: Node, point: Point) -> tuple[bool, str]:
 
 
 def _compare_numerically(a: Node, b: Node, point: Point) -> bool:
-    digits, needed = BASE_DIGITS, BASE_DIGITS
-    while True:
+    digits = BASE_DIGITS
+    for _ in range(_MAX_EVALUATIONS):
         evaluator = point.numeric(digits)
         left, right = evaluator.value(a), evaluator.value(b)
         if point.real_only and not evaluator.is_real:
             raise UndecidedError("no real value")
-        difference, scale = abs(left - right), evaluator.context.ldexp(1, evaluator.largest_bits)
-        if difference > scale * evaluator.context.mpf(10) ** -_SURE_DIGITS:
+        scale = evaluator.context.ldexp(1, evaluator.largest_bits)
+        if abs(left - right) > scale * evaluator.context.mpf(10) ** (_SPARE_DIGITS - digits):
             return False
         needed = digits_for(evaluator.largest_bits, evaluator.smallest_bits)
         if digits >= needed:
-            return bool(difference <= scale * evaluator.context.mpf(10) ** (_SPARE_DIGITS - digits))
+            return True
         digits = needed
+    # Beside a pole, more digits only give a larger number.
+    raise UndecidedError("its magnitude grows with the digits it is worked out to")
