@@ -12,7 +12,7 @@ from tracewright.distill.student import StudentShape
 from tracewright.schemas import IntegrityError
 from tracewright.schemas.base import Frozen
 
-MANIFEST = "training.json"
+MANIFEST = "student.json"
 """Written last: a folder that holds it holds a finished student."""
 FORMAT = "tracewright-student/1"
 
@@ -65,5 +65,12 @@ def read_training_manifest(checkpoint: Path) -> TrainingManifest | None:
         return TrainingManifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise IntegrityError(
-            f"{path} is not a training manifest ({error}): remove {checkpoint} and train again"
+            f"{path} is not a student's manifest ({summarize(error)}): take an intact copy of "
+            f"{checkpoint}, or train again"
         ) from error
+
+
+def summarize(error: ValidationError) -> str:
+    """The first of a file's faults, in one line."""
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"

@@ -1,0 +1,184 @@
+"""From a student's checkpoint to a quantized one that vLLM loads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from compressed_tensors.quantization import (
+    QuantizationArgs,
+    QuantizationConfig,
+    QuantizationScheme,
+    QuantizationStatus,
+    QuantizationStrategy,
+)
+from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+import tracewright
+from tracewright.distill.batches import Example
+from tracewright.distill.losses import LossSum, output_loss
+from tracewright.distill.quantize.calibration import choose_traces, stack_by_length
+from tracewright.distill.quantize.linear import QuantizedLinear
+from tracewright.distill.quantize.report import REPORT, QuantizationReport, read_quantization_report
+from tracewright.distill.quantize.walk import decoder_layers, list_linears, quantize_layers
+from tracewright.distill.sizes import measure_tensors
+from tracewright.pipeline.release import open_release
+from tracewright.schemas import InputError, MissingInputError, make_id
+
+REST_DTYPE = torch.bfloat16
+"""Of embeddings, head, norms and biases, which stay unquantized."""
+_COPIED = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+_QUANTIZED_KEY = "quantization_config"
+
+
+def quantize_checkpoint(
+    checkpoint: Path, release: Path, out: Path, report: Callable[[int, int], None] = lambda done, total: None
+) -> QuantizationReport:
+    """Write the checkpoint's int8 version (weights and activations, W8A8) into `out`, or take the one that is there.
+
+    Linear layers inside the decoder layers become int8, one after another, each calibrated on what the quantized ones
+    before it give on traces of the release; all else is bfloat16. The format is compressed-tensors' `int-quantized`.
+    The same checkpoint and release give the same bytes on the same machine and number of threads.
+
+    Args:
+        checkpoint: a folder with safetensors, tokenizer and config.
+        release: a release's folder.
+        out: the new checkpoint's folder.
+        report: called with linear layers done and all there are.
+
+    Raises:
+        InputError: the checkpoint is of another kind, is quantized already or does not fit the release, or `out` holds
+            another checkpoint.
+        IntegrityError: the release, or what is in `out`, is damaged.
+    """
+    started = time.monotonic()
+    opened = open_release(release)
+    source = _hash_weights(checkpoint)
+    run = make_id("int8", source, opened.manifest.digest, tracewright.__version__)
+    finished = read_quantization_report(out)
+    if finished is not None:
+        return _check_same_run(finished, run, out)
+    config = json.loads((checkpoint / "config.json").read_text())
+    if _QUANTIZED_KEY in config:
+        raise InputError(f"{checkpoint} is quantized already: name the checkpoint that it was made from")
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    original, model = _load(checkpoint), _load(checkpoint)
+    decoder_layers(model)
+    _round_rest(model)
+    data = choose_traces(opened, tokenizer, checkpoint, int(config["max_position_embeddings"]))
+    layers = quantize_layers(model, [tokens for tokens, _ in stack_by_length(data.calibration)], report)
+    divergence = _measure_divergence(original, model, data.judged, len(tokenizer))
+    _write(checkpoint, config, model, out)
+    size, before = measure_tensors(out), measure_tensors(checkpoint)
+    written = QuantizationReport(
+        format="tracewright-quantized/1",
+        scheme="int8",
+        run=run,
+        source_weights_sha256=source,
+        release=f"{opened.manifest.name}@{opened.manifest.version}",
+        release_digest=opened.manifest.digest,
+        calibration_traces=len(data.calibration),
+        calibration_tokens=data.tokens,
+        layers=layers,
+        tensor_bytes=size.bytes,
+        float32_bytes=before.elements * 4,
+        size_ratio=size.bytes / (before.elements * 4),
+        output_divergence=divergence,
+        seconds=round(time.monotonic() - started, 3),
+    )
+    (out / REPORT).write_text(json.dumps(written.model_dump(mode="json"), indent=2) + "\n")
+    return written
+
+
+def _check_same_run(finished: QuantizationReport, run: str, out: Path) -> QuantizationReport:
+    if finished.run != run:
+        raise InputError(
+            f"{out} holds another quantized checkpoint ({finished.run} from {finished.release}, expected {run}): "
+            "choose another --out, or remove that folder"
+        )
+    measure_tensors(out)
+    return finished
+
+
+def _hash_weights(checkpoint: Path) -> str:
+    files = sorted(checkpoint.glob("*.safetensors"))
+    if not files or not (checkpoint / "config.json").exists():
+        raise MissingInputError(
+            f"{checkpoint} is no checkpoint: it has {'no *.safetensors' if not files else 'no config.json'}; name the "
+            "folder that `distill` printed"
+        )
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _load(checkpoint: Path) -> Any:
+    try:
+        model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32, use_safetensors=True)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{checkpoint} can't be loaded ({error}): name a student's checkpoint") from error
+    return model.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def _round_rest(model: Any) -> None:
+    """What stays unquantized is rounded first, so that calibration sees what ships."""
+    quantized = {id(linear.weight) for layer in decoder_layers(model) for _, linear in list_linears(layer)}
+    for parameter in model.parameters():
+        if id(parameter) not in quantized:
+            parameter.copy_(parameter.to(REST_DTYPE))
+
+
+@torch.no_grad()
+def _measure_divergence(original: Any, quantized: Any, examples: Sequence[Example], vocabulary: int) -> float:
+    parts: list[LossSum] = []
+    for tokens_B_L, group in stack_by_length(examples):
+        learnt = torch.tensor([[i >= len(one.prompt) for i in range(len(one))] for one in group])[:, 1:]
+        wanted, got = (model(input_ids=tokens_B_L).logits[:, :-1][learnt] for model in (original, quantized))
+        parts.append(output_loss(got, wanted, 1.0, vocabulary))
+    return float(sum(part.total for part in parts) / sum(part.weight for part in parts))
+
+
+def _write(checkpoint: Path, config: dict[str, Any], model: Any, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    save_file(_collect_tensors(model), out / "model.safetensors", {"format": "pt"})
+    config |= {"dtype": str(REST_DTYPE).removeprefix("torch."), _QUANTIZED_KEY: _describe_format()}
+    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    (out / "generation_config.json").write_text((checkpoint / "generation_config.json").read_text())
+    for name in _COPIED:
+        if (checkpoint / name).exists():
+            shutil.copyfile(checkpoint / name, out / name)
+
+
+def _collect_tensors(model: Any) -> dict[str, torch.Tensor]:
+    """All tensors as they are stored; tied ones once."""
+    tensors = {name: parameter.detach().to(REST_DTYPE) for name, parameter in model.named_parameters()}
+    for name, module in model.named_modules():
+        if isinstance(module, QuantizedLinear):
+            tensors[f"{name}.weight"] = module.integers_O_I.contiguous()
+            tensors[f"{name}.weight_scale"] = module.scales.to(REST_DTYPE)
+            if module.bias_O is not None:
+                tensors[f"{name}.bias"] = module.bias_O.to(REST_DTYPE)
+    return tensors
+
+
+def _describe_format() -> dict[str, Any]:
+    """What `config.json` says of the numbers, in compressed-tensors' words."""
+    weights = QuantizationArgs(num_bits=8, symmetric=True, strategy=QuantizationStrategy.CHANNEL)
+    activations = QuantizationArgs(num_bits=8, symmetric=True, strategy=QuantizationStrategy.TOKEN, dynamic=True)
+    scheme = QuantizationScheme(targets=["Linear"], weights=weights, input_activations=activations)
+    described = QuantizationConfig(
+        config_groups={"group_0": scheme},
+        format="int-quantized",
+        quantization_status=QuantizationStatus.COMPRESSED,
+        ignore=["lm_head"],
+    )
+    return json.loads(described.model_dump_json(exclude_none=True))

@@ -1,0 +1,45 @@
+r"""Rounding that makes up for itself (GPTQ: Frantar et al. 2022, arXiv:2210.17323).
+
+Weights are rounded one input after another. The error that a rounded column makes in the layer's output is passed on
+to the columns that are still to be rounded, as far as their inputs go together with its own:
+
+.. math:: W_{:, j+1:} \leftarrow W_{:, j+1:} - \frac{W_{:,j} - \hat W_{:,j}}{U_{jj}} U_{j, j+1:},
+   \quad H^{-1} = U^\top U, \; H = X^\top X
+
+Inputs with much energy come first, while there are many columns left to make up for them; the order in which the
+weights are stored does not change.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from tracewright.distill.quantize.grid import round_weights
+
+_DAMPING = 0.01
+"""Of the mean input energy, added to each: inputs that never vary make H singular."""
+
+
+def round_by_error(weight_O_I: torch.Tensor, scales: torch.Tensor, hessian_I_I: torch.Tensor) -> torch.Tensor:
+    """Integers of the grid, as floating-point numbers, whose output on the calibration inputs is near the weights'.
+
+    Args:
+        weight_O_I: the weights.
+        scales: O × 1.
+        hessian_I_I: XᵀX of the layer's calibration inputs; computed with in float64.
+    """
+    order = hessian_I_I.diagonal().argsort(descending=True, stable=True)
+    weights = weight_O_I.double()[:, order]
+    upper = _invert(hessian_I_I.double()[order][:, order])
+    integers = torch.empty_like(weights)
+    for column in range(weights.shape[1]):
+        integers[:, column] = round_weights(weights[:, column], scales[:, 0].double())
+        error = (weights[:, column] - integers[:, column] * scales[:, 0].double()) / upper[column, column]
+        weights[:, column + 1 :] -= torch.outer(error, upper[column, column + 1 :])
+    return integers[:, order.argsort()].to(weight_O_I.dtype)
+
+
+def _invert(hessian: torch.Tensor) -> torch.Tensor:
+    """The upper Cholesky factor of the damped inverse."""
+    damped = hessian + torch.eye(len(hessian), dtype=hessian.dtype) * (_DAMPING * hessian.diagonal().mean() + 1e-12)
+    return torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(damped)), upper=True)

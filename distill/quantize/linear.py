@@ -1,0 +1,63 @@
+"""A quantized linear layer: chosen on calibration inputs, and computed as the int8 kernel computes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from tracewright.distill.quantize.gptq import round_by_error
+from tracewright.distill.quantize.grid import (
+    full_range_scales,
+    quantize_activations,
+    round_weights,
+    search_scales,
+)
+
+
+class QuantizedLinear(nn.Module):
+    """A linear layer with int8 weights and activations, simulated in floating point."""
+
+    def __init__(self, integers_O_I: torch.Tensor, scales: torch.Tensor, bias_O: torch.Tensor | None) -> None:
+        super().__init__()
+        self.integers_O_I = integers_O_I.to(torch.int8)
+        self.scales = scales
+        self.bias_O = bias_O
+        self._weight_O_I = self.integers_O_I.float() * scales
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.linear(quantize_activations(x), self._weight_O_I, self.bias_O)
+
+
+@dataclass(frozen=True)
+class QuantizedChoice:
+    """What a linear layer became, and what that costs on its calibration inputs."""
+
+    layer: QuantizedLinear
+    scheme: Literal["gptq", "nearest"]
+    error: float
+    """‖y − ŷ‖ / ‖y‖ of the outputs, activations quantized too."""
+    nearest_error: float
+    """The same, had every weight been rounded to the nearest integer of the full range."""
+
+
+def quantize_linear(linear: nn.Linear, inputs_N_I: torch.Tensor) -> QuantizedChoice:
+    """The better of two roundings on the inputs: to the nearest, or by error with ranges chosen for it."""
+    weight = linear.weight.detach().float()
+    bias: torch.Tensor | None = getattr(linear, "bias", None)
+    hessian = inputs_N_I.double().T @ inputs_N_I.double()
+    wide, chosen = full_range_scales(weight), search_scales(weight, inputs_N_I.square().mean(dim=0))
+    nearest = QuantizedLinear(round_weights(weight, wide), wide, bias)
+    by_error = QuantizedLinear(round_by_error(weight, chosen, hessian), chosen, bias)
+    wanted = functional.linear(inputs_N_I, weight, bias)
+    nearest_error, error = (_measure(wanted, layer(inputs_N_I)) for layer in (nearest, by_error))
+    if nearest_error < error:
+        return QuantizedChoice(nearest, "nearest", nearest_error, nearest_error)
+    return QuantizedChoice(by_error, "gptq", error, nearest_error)
+
+
+def _measure(wanted: torch.Tensor, got: torch.Tensor) -> float:
+    return float((wanted - got).norm() / wanted.norm().clamp_min(torch.finfo(torch.float32).tiny))
