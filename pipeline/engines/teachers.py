@@ -9,8 +9,9 @@ from pathlib import Path
 from tracewright.pipeline.config import TeacherConfig
 from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.engines.checkpoint import identify_checkpoint
+from tracewright.pipeline.engines.server_engine import ServerEngine, ServerSettings
 from tracewright.pipeline.engines.vllm_engine import VllmEngine, VllmSettings
-from tracewright.schemas import ConfigError, TeacherRef
+from tracewright.schemas import TeacherRef
 
 
 class RunningTeacher:
@@ -19,17 +20,19 @@ class RunningTeacher:
     The engine loads in its own process from the moment this is made; only what needs it waits for it.
 
     Raises:
-        ConfigError: the config asks for an engine that is not there.
         MissingInputError: the model's folder is not a checkpoint.
     """
 
     def __init__(self, config: TeacherConfig, log: Path) -> None:
-        if config.engine == "server":
-            raise ConfigError("teacher.engine: server is not built yet, expected vllm or embedded")
         self._config = config
-        self._settings = vllm_settings(config)
-        self._identity = identify_checkpoint(self._settings.model, config.revision, _prompt(config))
-        self.engine = VllmEngine(self._settings, log)
+        self.engine: VllmEngine | ServerEngine
+        if config.engine == "server":
+            self._identity = identify_checkpoint(_served_name(config), config.revision, _prompt(config))
+            self.engine = ServerEngine(server_settings(config))
+        else:
+            settings = vllm_settings(config)
+            self._identity = identify_checkpoint(settings.model, config.revision, _prompt(config))
+            self.engine = VllmEngine(settings, log)
 
     @cached_property
     def ref(self) -> TeacherRef:
@@ -42,7 +45,7 @@ class RunningTeacher:
             model=embedded.NAME if self._config.engine == "embedded" else str(self._config.model),
             revision=self._identity.revision,
             dtype=self.engine.dtype,
-            quantization=_quantization(self._settings.engine_args),
+            quantization=_quantization(self._config.engine_args),
             tokenizer_hash=self._identity.tokenizer_hash,
             template_hash=self._identity.template_hash,
             sampling=self._config.sampling,
@@ -81,6 +84,23 @@ def vllm_settings(config: TeacherConfig) -> VllmSettings:
         cpu_threads=1,
         engine_args={**embedded.ENGINE_ARGS, **config.engine_args},
     )
+
+
+def server_settings(config: TeacherConfig) -> ServerSettings:
+    """What the config means for a pool of servers."""
+    return ServerSettings(
+        base_urls=config.base_urls,
+        model=str(config.model),
+        sampling=config.sampling,
+        max_tokens=config.max_tokens,
+        logprobs=config.logprobs,
+        max_in_flight=config.max_in_flight,
+    )
+
+
+def _served_name(config: TeacherConfig) -> str:
+    """A server's model is known by its name alone, whatever folder of that name may lie here."""
+    return f"server:{config.model}"
 
 
 def _quantization(engine_args: Mapping[str, object]) -> str | None:

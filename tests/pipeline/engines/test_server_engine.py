@@ -1,0 +1,98 @@
+"""A pool of servers. They are fakes: one that limits rates, answers nonsense or is gone can not be had otherwise."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tracewright.pipeline.engines.base import Completion, Failure, Request
+from tracewright.pipeline.engines.server_engine import ServerEngine, ServerSettings
+from tracewright.schemas import FinishReason, Sampling
+
+
+class Server(BaseHTTPRequestHandler):
+    """Answers `N+1` with N + 1; refuses, limits or garbles where the question says so."""
+
+    seen: Counter[str] = Counter()
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        question = body["messages"][-1]["content"]
+        Server.seen[question] += 1
+        if question == "limited" and Server.seen[question] < 3:
+            self.reply(429, {"error": "slow down"})
+        elif question == "refused":
+            self.reply(400, {"error": "too long for this model"})
+        elif question == "nonsense":
+            self.reply(200, {"choices": []})
+        else:
+            self.reply(200, self.answer(body))
+
+    def answer(self, body: dict) -> dict:
+        tokens = [("é".encode()[:1], -0.5), ("é".encode()[1:], -0.25), (b" = 2", -0.125)]
+        content = [
+            {"token": "?", "bytes": list(raw), "logprob": p, "top_logprobs": [{"logprob": p}, {"logprob": p - 1}]}
+            for raw, p in tokens
+        ]
+        choice = {"message": {"content": "é = 2"}, "finish_reason": "stop"}
+        choice |= {"logprobs": {"content": content}} if body.get("logprobs") else {}
+        choice |= {"finish_reason": "length"} if body["messages"][-1]["content"] == "long" else {}
+        return {"choices": [choice], "usage": {"completion_tokens": 3}}
+
+    def reply(self, status: int, body: dict) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    Server.seen.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+
+
+def ask(*urls: str, questions: list[str], logprobs: int = 0) -> dict[str, Completion | Failure]:
+    settings = ServerSettings(urls, "m", Sampling(), max_tokens=8, logprobs=logprobs, max_in_flight=4)
+    with ServerEngine(settings) as engine:
+        return {result.key: result for result in engine.stream(Request(q, q, 0) for q in questions)}
+
+
+def test_every_request_gets_its_answer(url: str) -> None:
+    results = ask(url, questions=[f"{n}+1" for n in range(40)])
+    assert len(results) == 40
+    assert all(isinstance(r, Completion) and r.text == "é = 2" and r.token_logprobs is None for r in results.values())
+
+
+def test_logprobs_come_with_exact_places_though_a_character_is_cut(url: str) -> None:
+    (completion,) = ask(url, questions=["1+1"], logprobs=2).values()
+    assert isinstance(completion, Completion)
+    assert completion.token_ends == (0, 1, 5)
+    assert completion.token_logprobs == (-0.5, -0.25, -0.125)
+    assert completion.top_logprobs == ((-0.5, -1.5), (-0.25, -1.25), (-0.125, -1.125))
+
+
+def test_a_rate_limit_is_waited_for_and_a_refusal_is_not(url: str) -> None:
+    results = ask(url, questions=["limited", "refused", "nonsense", "long", "1+1"])
+    assert isinstance(results["limited"], Completion) and Server.seen["limited"] == 3
+    assert isinstance(results["refused"], Failure) and "too long for this model" in results["refused"].reason
+    assert Server.seen["refused"] == 1
+    assert isinstance(results["nonsense"], Failure)
+    cut = results["long"]
+    assert isinstance(cut, Completion) and cut.finish_reason is FinishReason.LENGTH
+
+
+def test_a_dead_server_costs_nothing_where_another_lives(url: str) -> None:
+    results = ask("http://127.0.0.1:9/v1", url, questions=[f"{n}+1" for n in range(20)])
+    assert all(isinstance(result, Completion) for result in results.values())
