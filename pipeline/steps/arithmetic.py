@@ -22,10 +22,13 @@ _TOKEN = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+|[-+*/()x×–−÷]")
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "negate": 3}
 _SIGNS = {"x": "*", "×": "*", "–": "-", "−": "-", "÷": "/"}
 _NUMBER = r"[$€£]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+(?!,\d))(?:\.\d+)?(?![\d.]*\d)"
+_UNIT = r"(?:[ ]?[A-Za-z]{2,}(?![A-Za-z’'])(?:/[ ]?[A-Za-z]{2,}(?![A-Za-z]))?){0,4}"
 _SENTENCE = re.compile(
-    rf"(?P<lead>(?:[^=<>≈~≤≥≠]*[^\W\d_][ ]+)?)(?P<left>{_NUMBER}(?:[ ]*[-+*/x×÷][ ]*{_NUMBER})+)[ ]*=[ ]*"
-    rf"(?P<right>{_NUMBER})(?=[.;:,]?(?:\s|$))(?![ ]*[-+*/x×÷^(%])[^=<>≈~≤≥≠%]*$"
+    rf"(?:[^=<>≈~≤≥≠]*[^\W\d_]{{2}}[,:]?[ ](?<!times )(?<!plus )(?<!minus )(?<!by )(?<!over )(?<!than ))?"
+    rf"(?P<left>{_NUMBER}(?:{_UNIT}[ ]*[-–−+*/x×][ ]*{_NUMBER})+){_UNIT}[ ]*=[ ]*(?P<right>(?:[$€£][ ]*)?-?{_NUMBER})"
+    rf"(?=[.;:,]?(?:\s|$))(?![ ]*[-–−+*/x×÷^(%])[^=<>≈~≤≥≠%]*$"
 )
+_WORDS = re.compile(r"[A-Za-z]{2,}(?:/[ ]?[A-Za-z]{2,})?|/[ ]?[A-Za-z]{2,}|[$€£]")
 
 
 def read_equation(text: str, follows: str) -> Chain | None:
@@ -64,19 +67,16 @@ def read_sentence(text: str) -> Chain | None:
     match = _SENTENCE.match(text)
     if match is None:
         return None
-    left = _read(_CURRENCY.sub("", match["left"]))
-    right = _read(match["right"].lstrip("$€£"))
+    left = _read(_WORDS.sub("", match["left"]))
+    right = _read(match["right"].lstrip("$€£ "))
     if left is None or right is None or left[1] is None or left[1] != right[1]:
         return None
-    has_lead_in = match.end("lead") > 0
+    has_lead_in = match.start("left") > 0
     sides = (
         make_plain_side(*match.span("left"), left[0], has_unit=True, has_lead_in=has_lead_in),
         make_plain_side(*match.span("right"), right[0], has_unit=True),
     )
     return _make_chain(sides, [left[1], right[1]], match.start("left"), match.end("right"), "")
-
-
-_CURRENCY = re.compile(r"[$€£]")
 
 
 def _make_chain(

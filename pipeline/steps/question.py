@@ -46,7 +46,7 @@ def read_question(text: str) -> Question:
     regions = find_regions(text)
     has_relation = RELATION_HINT.search(text) is not None
     if not (regions or has_relation or _is_short(text)):
-        return Question(text, frozenset(number.value for number in scan_numbers(text)) | read_number_words(text), None)
+        return Question(text, frozenset(number for number, _ in scan_numbers(text)) | read_number_words(text), None)
     tokens = tokenize(text, regions)
     numbers = {read[0] for token in tokens if token.kind == NUMBER and (read := read_number(token.text)) is not None}
     words = {word for token in tokens if token.kind == WORDS for word in token.text.lower().split(" ")}

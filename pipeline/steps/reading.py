@@ -7,13 +7,14 @@ the same small equations, and reading one again costs a thirtieth.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 from tracewright.pipeline.steps.arithmetic import read_equation, read_sentence
-from tracewright.pipeline.steps.chains import Chain, Side
+from tracewright.pipeline.steps.chains import Chain, Side, make_plain_side
 from tracewright.pipeline.steps.comparison import settle
+from tracewright.pipeline.steps.grammar import Literal
 from tracewright.pipeline.steps.lexer import NUMBER, Token, read_number, tokenize
 from tracewright.pipeline.steps.regions import find_regions
 from tracewright.pipeline.steps.statements import read_chains
@@ -36,7 +37,6 @@ _MAX_NUMBER_CHARACTERS = 40
 _NUMBER = re.compile(
     r"(?<![\w.])(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?!(?:st|nd|rd|th)\b)|(?<![\w.])\.\d+|\d{1,3} \d{3}(?!\d)"
 )
-_PIECE = re.compile(r"[^;\n]+")
 _ANNOTATED_NUMBER = re.compile(r"\s?[$€£]?\s?(-?[$€£]?(?:\d[\d,]*(?:\.\d+)?|\.\d+))")
 
 
@@ -44,20 +44,21 @@ _SHOWN_REACH = 40
 """Characters behind an annotation in which the number that it shows, with its unit, is looked for."""
 
 
-class NumberInText(NamedTuple):
-    """A number with its place."""
+class Content(NamedTuple):
+    """What stands in a part of a step; places count from the part's beginning."""
 
-    value: Number
-    start: int
-    end: int
+    chains: tuple[Chain, ...]
+    used: frozenset[Number]
+    """Its numbers but those that a chain arrives at."""
+    mentioned: frozenset[Number]
+    """All its numbers."""
 
 
 class Piece(NamedTuple):
-    """What stands in a part of a step that begins at `offset`; places within count from there."""
+    """A part of a step that begins at `offset`."""
 
     offset: int
-    chains: tuple[Chain, ...]
-    numbers: tuple[NumberInText, ...]
+    content: Content
 
 
 class Annotation(NamedTuple):
@@ -91,8 +92,8 @@ def _read_step(text: str) -> StepReading:
         text = _ANNOTATION.sub(lambda match: " " * len(match.group()), text)
     regions = find_regions(text)
     if regions:
-        tokens = tokenize(text, regions)
-        return StepReading((_make_piece(0, tokens, "\n"),), annotations, has_formulas=True)
+        content = _read_tokens(tokenize(text, regions), "\n")
+        return StepReading((Piece(0, content),), annotations, has_formulas=True)
     return StepReading(tuple(_read_pieces(text)), annotations, has_formulas=False)
 
 
@@ -100,76 +101,99 @@ _recall_step = lru_cache(maxsize=_REMEMBERED_STEPS)(_read_step)
 
 
 def _read_pieces(text: str) -> Iterator[Piece]:
-    for match in _PIECE.finditer(text):
-        start, end = match.span()
-        if end - start > MAX_PIECE_CHARACTERS:
-            continue
-        follows = ";" if start and text[start - 1] == ";" else "\n"
-        read = _recall_piece if end - start <= _REMEMBERED_CHARACTERS else _read_piece
-        chains, numbers = read(match.group(), follows)
-        if chains or numbers:
-            yield Piece(start, chains, numbers)
+    offset = 0
+    for line in text.split("\n"):
+        follows = "\n"
+        for part in line.split(";") if ";" in line else (line,):
+            size = len(part)
+            if size and size <= MAX_PIECE_CHARACTERS:
+                read = _recall_piece if size <= _REMEMBERED_CHARACTERS else _read_piece
+                content = read(part, follows)
+                if content.chains or content.mentioned:
+                    yield Piece(offset, content)
+            offset += size + 1
+            follows = ";"
 
 
-def _read_piece(text: str, follows: str) -> tuple[tuple[Chain, ...], tuple[NumberInText, ...]]:
-    equation = read_equation(text, follows) if "=" in text else None
-    if equation is not None:
-        return (equation,), tuple(scan_numbers(text))
+def _read_piece(text: str, follows: str) -> Content:
     if RELATION_HINT.search(text) is None:
-        return (), tuple(scan_numbers(text))
-    sentence = read_sentence(text)
-    if sentence is not None:
-        return (sentence,), tuple(scan_numbers(text))
-    piece = _make_piece(0, tokenize(text), follows)
-    return piece.chains, piece.numbers
+        return _make_content((), scan_numbers(text))
+    chain = read_equation(text, follows) or read_sentence(text)
+    if chain is not None:
+        return _make_content((chain,), scan_numbers(text))
+    return _read_tokens(tokenize(text), follows)
 
 
 _recall_piece = lru_cache(maxsize=_REMEMBERED_PIECES)(_read_piece)
 
 
-def _make_piece(offset: int, tokens: list[Token], follows: str) -> Piece:
-    chains = tuple(settle(chain) for chain in read_chains(tokens, follows))
-    return Piece(offset, chains, tuple(_read_numbers(tokens)))
+def _read_tokens(tokens: list[Token], follows: str) -> Content:
+    return _make_content(tuple(settle(chain) for chain in read_chains(tokens, follows)), _read_numbers(tokens))
 
 
-def scan_numbers(text: str) -> Iterator[NumberInText]:
-    """The numbers of a text without formulas; those within a word (`x2`, `1st`) are left out."""
+def _make_content(chains: tuple[Chain, ...], numbers: Iterable[tuple[Number, int]]) -> Content:
+    results = {
+        side.end
+        for chain in chains
+        for relation, side in zip(chain.relations, chain.sides[1:], strict=True)
+        if side is not None and side.decimals is not None and relation in ("=", "~")
+    }
+    found = list(numbers)
+    return Content(
+        chains,
+        frozenset(value for value, end in found if end not in results),
+        frozenset(value for value, _ in found),
+    )
+
+
+def scan_numbers(text: str) -> Iterator[tuple[Number, int]]:
+    """The numbers of a text without formulas and where each ends; those within a word (`x2`, `1st`) are left out."""
     for match in _NUMBER.finditer(text):
-        read = read_number(match.group())
-        value = int(match.group()) if read is None and match.group().isdecimal() else read and read[0]
-        if value is not None and match.end() - match.start() <= _MAX_NUMBER_CHARACTERS:
-            yield NumberInText(value, match.start(), match.end())
+        digits = match.group()
+        if len(digits) > _MAX_NUMBER_CHARACTERS:
+            continue
+        read = read_number(digits)
+        if read is not None:
+            yield read[0], match.end()
+        elif digits.isdecimal():
+            yield int(digits), match.end()
 
 
-def _read_numbers(tokens: list[Token]) -> Iterator[NumberInText]:
+def _read_numbers(tokens: list[Token]) -> Iterator[tuple[Number, int]]:
     previous: Token | None = None
     for token in tokens:
         if token.kind != NUMBER:
             continue
         read = read_number(token.text)
         if read is not None:
-            yield NumberInText(read[0], token.start, token.end)
+            yield read[0], token.end
         elif token.text.isdecimal() and len(token.text) <= _MAX_CODE_DIGITS:
-            yield NumberInText(int(token.text), token.start, token.end)
+            yield int(token.text), token.end
         if previous is not None and previous.end + 1 == token.start and len(token.text) == 3 and token.text.isdecimal():
             # `17 000`: read as two numbers above, because `5 100` may be two.
             joined = read_number(previous.text + token.text)
             if joined is not None:
-                yield NumberInText(joined[0], previous.start, token.end)
+                yield joined[0], token.end
         previous = token
 
 
 def _read_annotations(text: str) -> Iterator[Annotation]:
     for match in _ANNOTATION.finditer(text):
-        chains, _ = _recall_piece(match[1], "\n")
+        chains = _recall_piece(match[1], "\n").chains
         chain = chains[0] if len(chains) == 1 else None
-        yield Annotation(match.start(), match.end(), chain, _read_shown(text, match.end()))
+        yield Annotation(match.start(), match.end(), chain, _read_shown(text, match.end(), chain))
 
 
-def _read_shown(text: str, start: int) -> Side | None:
+def _read_shown(text: str, start: int, chain: Chain | None) -> Side | None:
     match = _ANNOTATED_NUMBER.match(text, start)
     if match is None:
         return None
+    result = chain.comparisons[-1] if chain is not None else None
+    number = read_number(match[1]) if result is not None and match[1][0] not in "-$€£" else None
+    if result is not None and number is not None and number[0] == result.right:
+        # What stands behind a number that is right needs no reading: it can only be its unit.
+        end = 2 + match.end(1) - start
+        return make_plain_side(end - len(match[1]), end, Literal(*number))
     end = text.find("\n", start)
     rest = text[match.end() : min(len(text) if end < 0 else end, start + _SHOWN_REACH)]
     return _recall_shown(text[start : match.end()], rest.split("<<", 1)[0])

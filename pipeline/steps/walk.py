@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tracewright.pipeline.steps.answers import find_answer
 from tracewright.pipeline.steps.chains import Chain, Comparison, Side
@@ -14,7 +14,7 @@ from tracewright.pipeline.steps.equations import IDENTITY
 from tracewright.pipeline.steps.evaluation import evaluate
 from tracewright.pipeline.steps.excuses import Place, excuse
 from tracewright.pipeline.steps.final import check_answer
-from tracewright.pipeline.steps.grammar import Name
+from tracewright.pipeline.steps.grammar import Literal, Name
 from tracewright.pipeline.steps.memory import QUESTION, Memory, Standing
 from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS, Annotation, StepReading, read_step
 from tracewright.pipeline.steps.values import Number, UndefinedValueError
@@ -23,8 +23,7 @@ from tracewright.schemas import CheckOutcome, StepCheck
 MAX_CLAIMS_PER_STEP = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What was found out about one step."""
 
     check: StepCheck
@@ -50,15 +49,14 @@ class _StepWalk:
         self._claims: list[Claim] = []
         self._depends: set[int] = set()
         self._results: list[Number] = []
-        self._result_ends: set[int] = set()
-        """Where the numbers end that the step arrives at: they are not among those it uses."""
 
     def run(self) -> Finding:
         self._memory.has_formulas = self._memory.has_formulas or self._reading.has_formulas
-        for piece in self._reading.pieces:
-            for chain in piece.chains:
+        self._use_numbers()
+        for offset, content in self._reading.pieces:
+            for chain in content.chains:
                 if len(self._claims) < MAX_CLAIMS_PER_STEP:
-                    self._check_chain(piece.offset, chain)
+                    self._check_chain(offset, chain)
         for annotation in self._reading.annotations:
             self._check_annotation(annotation)
         template = check_template(self._memory, self._text)
@@ -71,9 +69,9 @@ class _StepWalk:
             claim = check_answer(self._memory, self._index, self._text, answer, self._results)
             if claim is not None:
                 self._claims.append(claim)
-                self._result_ends.add(answer.end)
                 self._depend_on_value(evaluate(answer.side.trees[0], {}))
-        self._use_numbers()
+        for _, content in self._reading.pieces:
+            self._memory.seen |= content.mentioned
         claims = self._claims
         if any(claim.outcome is CheckOutcome.FAILS for claim in claims):
             claims = withdraw_within(self._text, claims)
@@ -108,8 +106,6 @@ class _StepWalk:
             if relation in ("=", "~"):
                 value = None if comparison is None else comparison.right
                 last = self._evaluate(right) if value is None else value
-                if last is not None and right.decimals is not None:
-                    self._result_ends.add(offset + right.end)
             left, left_text = right, right_text
         self._check_definition(chain, offset)
         self._conclude(offset, chain, last)
@@ -122,8 +118,6 @@ class _StepWalk:
         text, start, end = self._text, offset + left.start, offset + right.end
         subject = text[start : offset + left.end]
         self._claims.append(Claim(text[start:end], start, end, CheckOutcome.HOLDS, "holds", subject))
-        if right.decimals is not None:
-            self._result_ends.add(end)
         memory, index = self._memory, self._index
         memory.tail = Standing(right, text[offset + right.start : end], index)
         if comparison.right is not None:
@@ -233,7 +227,15 @@ class _StepWalk:
         shown = annotation.shown
         if shown is None:
             return
-        shown_text = self._text[annotation.end : annotation.end + shown.end - 2]
+        end = annotation.end + shown.end - 2
+        shown_text = self._text[annotation.end : end]
+        chain = annotation.chain
+        last = chain.comparisons[-1] if chain is not None else None
+        tree = shown.trees[0]
+        if last is not None and isinstance(tree, Literal) and tree.value == last.right:
+            text, subject = self._text[annotation.start : end], self._cut(offset, result)
+            self._claims.append(Claim(text, annotation.start, end, CheckOutcome.HOLDS, "holds", subject))
+            return
         comparison = compare_shown(result, shown)
         comparison = excuse(comparison, Place(self._text, annotation.end - 2, result, shown, None, ""), ())
         texts = self._cut(offset, result), "=", shown_text
@@ -263,21 +265,25 @@ class _StepWalk:
         if step is not None and step != self._index:
             self._depends.add(step)
 
+    def _continues_worked(self) -> bool:
+        return any(chain.follows == ";" for _, content in self._reading.pieces for chain in content.chains)
+
     def _use_numbers(self) -> None:
         """The step rests on where its numbers come from, those apart that it arrives at."""
-        memory, ends = self._memory, self._result_ends
+        memory, depends = self._memory, self._depends
+        worked = memory.worked
+        if worked is not None and (worked.step >= 0 or self._continues_worked()):
+            # The digits of column work come from the expression that is worked, not from where they were seen before.
+            depends.add(worked.step)
+            return
         producers, given = memory.producers, memory.question.numbers
-        for piece in self._reading.pieces:
-            offset = piece.offset
-            for value, _, end in piece.numbers:
-                if offset + end not in ends:
-                    source = producers.get(value)
-                    if source is not None:
-                        self._depends.add(source)
-                    elif value in given:
-                        self._depends.add(QUESTION)
-                memory.seen.add(value)
-        self._depends.discard(self._index)
+        for _, content in self._reading.pieces:
+            for value in content.used:
+                source = producers.get(value)
+                if source is not None:
+                    depends.add(source)
+                elif value in given:
+                    depends.add(QUESTION)
 
 
 def compare_shown(result: Side, shown: Side) -> Comparison:
