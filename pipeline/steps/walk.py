@@ -265,14 +265,16 @@ class _StepWalk:
         if step is not None and step != self._index:
             self._depends.add(step)
 
-    def _continues_worked(self) -> bool:
-        return any(chain.follows == ";" for _, content in self._reading.pieces for chain in content.chains)
+    def _is_worked(self, worked: Standing) -> bool:
+        """Whether the step is a line of worked arithmetic: `…; = …`, or equations after such a line."""
+        chains = [chain for _, content in self._reading.pieces for chain in content.chains]
+        return bool(chains) and (worked.step >= 0 or any(chain.follows == ";" for chain in chains))
 
     def _use_numbers(self) -> None:
         """The step rests on where its numbers come from, those apart that it arrives at."""
         memory, depends = self._memory, self._depends
         worked = memory.worked
-        if worked is not None and (worked.step >= 0 or self._continues_worked()):
+        if worked is not None and self._is_worked(worked):
             # The digits of column work come from the expression that is worked, not from where they were seen before.
             depends.add(worked.step)
             return
