@@ -6,10 +6,22 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from tracewright.distill.losses import LossWeights
-from tracewright.distill.student import MAX_SHARE, MIN_SHARE, StudentShape
 from tracewright.pipeline.config import ConfigPath, ModelName
 from tracewright.schemas.base import Frozen
+
+MIN_SHARE, MAX_SHARE = 0.035, 0.072
+"""The preset's range: what the method gives students of."""
+HIDDEN_MULTIPLE = 32
+INTERMEDIATE_MULTIPLE = 64
+"""Kernels of quantized layers take weights in groups of so many."""
+
+
+class StudentShape(Frozen):
+    """The sizes that a student does not take over from its teacher."""
+
+    layers: int = Field(ge=1)
+    hidden_size: int = Field(ge=HIDDEN_MULTIPLE, multiple_of=HIDDEN_MULTIPLE)
+    intermediate_size: int = Field(ge=INTERMEDIATE_MULTIPLE, multiple_of=INTERMEDIATE_MULTIPLE)
 
 
 class StudentConfig(Frozen):
@@ -27,11 +39,28 @@ class StudentConfig(Frozen):
         return self
 
 
-class LossConfig(LossWeights):
-    """What the student is taught by."""
+class LossConfig(Frozen):
+    """What the student is taught by. Only the ratio of the weights matters: they are divided by their sum."""
 
+    trace: float = Field(default=0.5, ge=0.0)
+    """The cross-entropy of the released text."""
+    output: float = Field(default=0.5, ge=0.0)
+    """The divergence from the teacher's distributions; 0: the teacher's weights are not even loaded."""
+    temperature: float = Field(default=2.0, gt=0.0)
+    """Of the output loss. It is never the sampling temperature."""
     targets: Literal["teacher", "stored"] = "teacher"
     """Where the teacher's distributions come from: the loaded teacher, or the logprobs that the release carries."""
+
+    @model_validator(mode="after")
+    def _check_some_loss(self) -> Self:
+        if self.trace + self.output == 0:
+            raise ValueError("trace and output are both 0, so there is nothing to learn: give one of them a weight")
+        return self
+
+    @property
+    def text_only(self) -> LossConfig:
+        """The control's: without the output loss."""
+        return LossConfig(trace=1.0, output=0.0)
 
 
 class TrainingConfig(Frozen):
@@ -70,5 +99,4 @@ class DistillConfig(Frozen):
     @property
     def as_control(self) -> DistillConfig:
         """The same student without the output loss."""
-        losses = LossConfig(**self.losses.text_only.model_dump())
-        return self.model_copy(update={"losses": losses})
+        return self.model_copy(update={"losses": self.losses.text_only})

@@ -45,11 +45,11 @@ def prepare_course(config: DistillConfig) -> Course:
             f"{release.manifest.name}@{release.manifest.version} carries stored logprobs, which this version does not "
             "learn from: set losses.targets to teacher and name the teacher"
         )
-    teacher = load_teacher(config.teacher)
+    teacher = load_teacher(config.teacher, weights=config.losses.output > 0)
     check_teacher(release, teacher, outputs=config.losses.output > 0)
-    limit = int(teacher.model.config.max_position_embeddings)
+    limit = int(teacher.config.max_position_embeddings)
     data = read_lessons(release, teacher.tokenizer, levels=config.levels, max_tokens=limit)
-    shape = config.student.shape or choose_shape(teacher.model.config, config.student.share)
+    shape = config.student.shape or choose_shape(teacher.config, config.student.share)
     return Course(config, release, teacher, data, shape, _identify(config, data.digest, teacher, shape))
 
 

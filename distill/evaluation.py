@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from tracewright.pipeline.confidence.metrics import wilson_interval
+from tracewright.pipeline.confidence.metrics import Z_95, wilson_interval
 from tracewright.pipeline.engines.base import Completion, Engine, Request
 from tracewright.pipeline.verify import verify_answer
 from tracewright.schemas import FinishReason, Outcome, Problem
@@ -14,12 +15,16 @@ from tracewright.schemas import FinishReason, Outcome, Problem
 
 @dataclass(frozen=True)
 class Answered:
-    """One problem's greedy completion and whether its answer is right; a cut-off or failed one is not."""
+    """One problem's completion and whether its answer is right; a cut-off or failed one is not."""
 
     problem: Problem
     text: str
     correct: bool
     tokens: int
+    seconds: float = 0.0
+    """From the request's submission to its last token, waiting among others included."""
+    finished: bool = True
+    """Whether the model came to an end by itself."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +63,43 @@ class Evaluation:
         return sorted({a.problem.level for a in self.answers if a.problem.level is not None})
 
     @property
+    def tokens(self) -> int:
+        """Generated, of all answers."""
+        return sum(answer.tokens for answer in self.answers)
+
+    @property
     def tokens_per_second(self) -> float:
         """Generated tokens by wall time."""
-        return sum(a.tokens for a in self.answers) / self.seconds if self.seconds else 0.0
+        return self.tokens / self.seconds if self.seconds else 0.0
+
+    def latency(self, share: float) -> float:
+        """Seconds within which this share of the answers was there, all of them asked at once."""
+        ordered = sorted(answer.seconds for answer in self.answers)
+        return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How much more one model solves than another of the same problems, in points of 100."""
+
+    points: float
+    low: float
+    high: float
+    """The 95 % interval over problems. Another training seed would move both models; it does not cover that."""
+
+
+def compare_paired(evaluation: Evaluation, other: Evaluation) -> PairedDifference:
+    """What the first solves beyond the other, both asked the same problems in the same order.
+
+    The interval is that of a mean of paired differences (normal approximation), narrower than two separate ones.
+    """
+    pairs = zip(evaluation.answers, other.answers, strict=True)
+    differences = [int(ours.correct) - int(theirs.correct) for ours, theirs in pairs]
+    count = max(1, len(differences))
+    mean = sum(differences) / count
+    variance = sum((d - mean) ** 2 for d in differences) / max(1, count - 1)
+    half = Z_95 * math.sqrt(variance / count)
+    return PairedDifference(100 * mean, 100 * (mean - half), 100 * (mean + half))
 
 
 def evaluate_greedy(
@@ -70,20 +109,48 @@ def evaluate_greedy(
 
     Problems without a gold answer count as not solved.
     """
-    asked = {str(index): problem for index, problem in enumerate(problems)}
+    asked = [(problem, Request(str(i), problem.question, 0, greedy=True)) for i, problem in enumerate(problems)]
+    return _ask(engine, asked, report)
+
+
+def evaluate_sampled(
+    engine: Engine, problems: Iterable[Problem], samples: int, report: Callable[[int], None] = lambda done: None
+) -> Evaluation:
+    """Ask every problem so many times, drawn by the engine's sampling; a problem's samples stand side by side."""
+    asked = [
+        (problem, Request(f"{i}/{sample}", problem.question, seed=i * samples + sample))
+        for i, problem in enumerate(problems)
+        for sample in range(samples)
+    ]
+    return _ask(engine, asked, report)
+
+
+def estimate_pass_at(evaluation: Evaluation, samples: int, k: int) -> float:
+    """The chance that one of k samples is right, unbiased (Chen et al. 2021, arXiv:2107.03374), from `samples` each."""
+    right = [answer.correct for answer in evaluation.answers]
+    counts = [sum(right[start : start + samples]) for start in range(0, len(right), samples)]
+    misses = [math.comb(samples - count, k) / math.comb(samples, k) for count in counts]
+    return 1 - sum(misses) / len(misses) if misses else 0.0
+
+
+def _ask(engine: Engine, asked: Sequence[tuple[Problem, Request]], report: Callable[[int], None]) -> Evaluation:
+    by_key = {request.key: problem for problem, request in asked}
     started = time.monotonic()
     answers: dict[str, Answered] = {}
-    for result in engine.stream(Request(key, problem.question, 0, greedy=True) for key, problem in asked.items()):
-        answers[result.key] = _judge(asked[result.key], result if isinstance(result, Completion) else None)
+    for result in engine.stream(request for _, request in asked):
+        answers[result.key] = _judge(by_key[result.key], result if isinstance(result, Completion) else None)
         report(len(answers))
     seconds = time.monotonic() - started
-    return Evaluation(tuple(answers[key] for key in asked), seconds)
+    return Evaluation(tuple(answers[request.key] for _, request in asked), seconds)
 
 
 def _judge(problem: Problem, completion: Completion | None) -> Answered:
     if completion is None:
-        return Answered(problem, "", False, 0)
-    if completion.finish_reason is not FinishReason.STOP or problem.answer is None:
-        return Answered(problem, completion.text, False, completion.token_count)
-    verdict = verify_answer(problem.answer, completion.text, kind=problem.answer_kind)
-    return Answered(problem, completion.text, verdict.outcome is Outcome.CORRECT, completion.token_count)
+        return Answered(problem, "", False, 0, finished=False)
+    finished = completion.finish_reason is FinishReason.STOP
+    correct = finished and problem.answer is not None and _is_right(problem, problem.answer, completion.text)
+    return Answered(problem, completion.text, correct, completion.token_count, completion.seconds, finished)
+
+
+def _is_right(problem: Problem, gold: str, text: str) -> bool:
+    return verify_answer(gold, text, kind=problem.answer_kind).outcome is Outcome.CORRECT

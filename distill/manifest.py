@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from tracewright.distill.config import LossConfig, StudentConfig, TrainingConfig
-from tracewright.distill.student import StudentShape
+from tracewright.distill.config import LossConfig, StudentConfig, StudentShape, TrainingConfig
 from tracewright.schemas import IntegrityError
 from tracewright.schemas.base import Frozen
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -13,20 +13,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from tracewright.distill.optimization import Optimizer
+from tracewright.distill.progress import Position
 from tracewright.schemas import InputError, IntegrityError
 
 STATE = "training-state.safetensors"
 _RUN = "run"
 _MODEL, _OPTIMIZER = "model/", "optimizer/"
-
-
-@dataclass(frozen=True)
-class Position:
-    """How far a training run is."""
-
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
 
 
 def save_state(folder: Path, run: str, position: Position, model: nn.Module, optimizer: Optimizer) -> None:

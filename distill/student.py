@@ -10,31 +10,23 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from pydantic import Field
 from transformers import AutoModelForCausalLM
 
+from tracewright.distill.config import (
+    HIDDEN_MULTIPLE,
+    INTERMEDIATE_MULTIPLE,
+    MAX_SHARE,
+    MIN_SHARE,
+    StudentShape,
+)
 from tracewright.schemas import InputError
-from tracewright.schemas.base import Frozen
 
-MIN_SHARE, MAX_SHARE = 0.035, 0.072
-"""The preset's range: what the method gives students of."""
-_HIDDEN_MULTIPLE = 32
-_INTERMEDIATE_MULTIPLE = 64
-"""Kernels of quantized layers take weights in groups of so many."""
 _MIN_LAYERS = 2
 """One layer of attention can copy, but not look up what it has copied."""
 _TOLERANCE = 0.08
 """How far from the share asked for a shape may be, relatively; shapes come in steps."""
 _GOOD_WIDENING = 8 / 3
 """Intermediate to hidden size, as Llama has it (Touvron et al. 2023)."""
-
-
-class StudentShape(Frozen):
-    """The sizes that a student does not take over from its teacher."""
-
-    layers: int = Field(ge=1)
-    hidden_size: int = Field(ge=_HIDDEN_MULTIPLE, multiple_of=_HIDDEN_MULTIPLE)
-    intermediate_size: int = Field(ge=_INTERMEDIATE_MULTIPLE, multiple_of=_INTERMEDIATE_MULTIPLE)
 
 
 def choose_shape(teacher_config: Any, share: float) -> StudentShape:
@@ -97,16 +89,16 @@ def count_parameters(config: Any) -> int:
 
 def _list_shapes(teacher_config: Any, limit: int) -> Iterator[tuple[int, StudentShape]]:
     """Every shape of up to `limit` parameters that is no deeper or wider than the teacher."""
-    step = math.lcm(_HIDDEN_MULTIPLE, _head_size(teacher_config))
+    step = math.lcm(HIDDEN_MULTIPLE, _head_size(teacher_config))
     for hidden in range(step, teacher_config.hidden_size + 1, step):
         counts = _Counts(teacher_config, hidden)
-        if counts.of(_MIN_LAYERS, _INTERMEDIATE_MULTIPLE) > limit:
+        if counts.of(_MIN_LAYERS, INTERMEDIATE_MULTIPLE) > limit:
             return
         for layers in range(_MIN_LAYERS, teacher_config.num_hidden_layers + 1):
-            intermediate = -(-hidden // _INTERMEDIATE_MULTIPLE) * _INTERMEDIATE_MULTIPLE
+            intermediate = -(-hidden // INTERMEDIATE_MULTIPLE) * INTERMEDIATE_MULTIPLE
             while (count := counts.of(layers, intermediate)) <= limit:
                 yield count, StudentShape(layers=layers, hidden_size=hidden, intermediate_size=intermediate)
-                intermediate += _INTERMEDIATE_MULTIPLE
+                intermediate += INTERMEDIATE_MULTIPLE
 
 
 @dataclass(frozen=True)
@@ -125,13 +117,11 @@ class _Counts:
     def of(self, layers: int, intermediate: int) -> int:
         one, row, layer = self._known
         return (
-            one
-            + (layers - 1) * layer
-            + layers * (intermediate - _INTERMEDIATE_MULTIPLE) // _INTERMEDIATE_MULTIPLE * row
+            one + (layers - 1) * layer + layers * (intermediate - INTERMEDIATE_MULTIPLE) // INTERMEDIATE_MULTIPLE * row
         )
 
     def _count(self, layers: int, multiple: int) -> int:
-        sizes = {"layers": layers, "hidden_size": self.hidden, "intermediate_size": multiple * _INTERMEDIATE_MULTIPLE}
+        sizes = {"layers": layers, "hidden_size": self.hidden, "intermediate_size": multiple * INTERMEDIATE_MULTIPLE}
         return count_parameters(derive_config(self.teacher_config, StudentShape.model_validate(sizes)))
 
 

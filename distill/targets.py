@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from tracewright.distill.batches import IGNORED, collate
 from tracewright.distill.data import Lesson
@@ -28,7 +28,9 @@ class LoadedTeacher:
     """A teacher's weights and tokenizer, ready to be asked for distributions."""
 
     name: str
+    config: Any
     model: Any
+    """None where only its shape and its tokenizer are needed."""
     tokenizer: PreTrainedTokenizerBase
     identity: CheckpointIdentity
 
@@ -37,13 +39,8 @@ class LoadedTeacher:
         """The number of real tokens: a model's logits may be padded beyond it."""
         return len(self.tokenizer)
 
-    @property
-    def parameters(self) -> int:
-        """Weights, tied ones counted once."""
-        return sum(parameter.numel() for parameter in self.model.parameters())
 
-
-def load_teacher(name: str) -> LoadedTeacher:
+def load_teacher(name: str, *, weights: bool = True) -> LoadedTeacher:
     """Load a checkpoint folder, a hub name, or `embedded`; only safetensors are read and no code in it runs.
 
     Raises:
@@ -53,13 +50,14 @@ def load_teacher(name: str) -> LoadedTeacher:
     source = str(embedded.checkpoint_path()) if name == EMBEDDED else name
     identity = identify_checkpoint(source, None)
     try:
-        model = AutoModelForCausalLM.from_pretrained(source, dtype="auto", use_safetensors=True)
+        config = AutoConfig.from_pretrained(source)
+        model = AutoModelForCausalLM.from_pretrained(source, dtype="auto", use_safetensors=True) if weights else None
         tokenizer = AutoTokenizer.from_pretrained(source)
     except (OSError, ValueError) as error:
         raise InputError(
             f"the teacher {name} can't be loaded ({error}): name a folder that holds a checkpoint"
         ) from error
-    return LoadedTeacher(name, model.eval().requires_grad_(False), tokenizer, identity)
+    return LoadedTeacher(name, config, model and model.eval().requires_grad_(False), tokenizer, identity)
 
 
 def check_teacher(release: Release, teacher: LoadedTeacher, *, outputs: bool) -> None:

@@ -10,7 +10,6 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from pydantic import Field
@@ -76,15 +75,6 @@ def train_teacher(
         seconds = time.monotonic() - started
         report(TrainingProgress(step, config.steps, loss, tokens / seconds, seconds))
     return model.eval(), tokenizer
-
-
-def save_checkpoint(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
-    """Weights as safetensors, with config, tokenizer and chat template, in the layout that vLLM loads."""
-    out.mkdir(parents=True, exist_ok=True)
-    model.generation_config.max_length = None
-    model.generation_config.max_new_tokens = None
-    model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
 
 
 def _draw_examples(config: TeacherTraining, tokenizer: PreTrainedTokenizerBase) -> Iterator[Example]:

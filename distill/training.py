@@ -6,9 +6,7 @@ import hashlib
 import itertools
 import json
 import random
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import torch
 
 import tracewright
 from tracewright.distill.batches import IGNORED, batch_by_length, collate
+from tracewright.distill.checkpoint import save_checkpoint
 from tracewright.distill.config import DistillConfig
 from tracewright.distill.course import Course, prepare_course
 from tracewright.distill.data import Lesson
@@ -23,10 +22,10 @@ from tracewright.distill.loss_curve import LossCurve
 from tracewright.distill.losses import CombinedLoss, combine_losses
 from tracewright.distill.manifest import FORMAT, MANIFEST, TrainingManifest, read_training_manifest
 from tracewright.distill.optimization import Optimizer
-from tracewright.distill.state import STATE, Position, load_state, save_state
-from tracewright.distill.student import build_student
+from tracewright.distill.progress import Clock, Position, TrainingStep
+from tracewright.distill.state import STATE, load_state, save_state
+from tracewright.distill.student import build_student, count_parameters
 from tracewright.distill.targets import TeacherLogits
-from tracewright.distill.teacher import save_checkpoint
 from tracewright.schemas import InputError, IntegrityError
 
 WEIGHTS = "model.safetensors"
@@ -37,19 +36,6 @@ _LENGTH_MULTIPLE = 8
 _EAGER_MAX_TOKENS = 1024
 """Up to this length plain attention is used: at 90 tokens it trained a student of 84,000 parameters at 55,000 tokens a
 second where the fused CPU kernel reached 40,000. Its memory grows with the square of the length."""
-
-
-@dataclass(frozen=True)
-class TrainingStep:
-    """Where a student's training stands."""
-
-    step: int
-    total_steps: int
-    losses: dict[str, float]
-    learning_rate: float
-    tokens_per_second: float
-    """Since the training began or was resumed."""
-    seconds_left: float
 
 
 def train_student(
@@ -71,13 +57,26 @@ def train_student(
     if finished is not None:
         return _check_same_run(finished, course, out)
     out.mkdir(parents=True, exist_ok=True)
-    model = build_student(course.teacher.model.config, course.shape, config.training.seed)
+    model = build_student(course.teacher.config, course.shape, config.training.seed)
     if course.max_tokens <= _EAGER_MAX_TOKENS:
         model.set_attn_implementation("eager")
     optimizer = Optimizer(model, config.training.learning_rate, config.training.steps)
     position = load_state(out, course.run, model, optimizer)
     position, losses = _run(course, model, optimizer, position, out, report)
     return _finish(course, model, position, losses, out)
+
+
+def _draw_batches(lessons: Sequence[Lesson], batch_size: int, seed: int, start: int) -> Iterator[list[Lesson]]:
+    """Batches without end, each pass over the lessons in another order; the first `start` of them are passed over."""
+
+    def passes() -> Iterator[Lesson]:
+        for number in itertools.count():
+            order = list(lessons)
+            random.Random(f"{seed}/{number}").shuffle(order)  # noqa: S311 - reproducible, nothing secret
+            yield from order
+
+    rng = random.Random(seed)  # noqa: S311 - reproducible, nothing secret
+    return itertools.islice(batch_by_length(passes(), batch_size=batch_size, window=_WINDOW, rng=rng), start, None)
 
 
 def _check_same_run(finished: TrainingManifest, course: Course, out: Path) -> TrainingManifest:
@@ -107,13 +106,13 @@ def _run(
     """Train from a position to the end; gives the last means of the losses."""
     settings = course.config.training
     targets = TeacherLogits(course.teacher, course.data.lessons) if course.config.losses.output else None
-    clock = _Clock(position)
+    clock = Clock(position)
     curve = LossCurve(out, position.step)
     batches = _draw_batches(course.data.lessons, settings.batch_size, settings.seed, start=position.step)
     for step, lessons in zip(range(position.step + 1, settings.steps + 1), batches, strict=False):
         loss = _learn(course, model, lessons, targets)
         rate = settings.learning_rate * optimizer.step()
-        position = clock.advance(position, lessons)
+        position = clock.advance(sum(map(len, lessons)))
         curve.add(step, loss.parts, rate, clock.tokens_per_second)
         report(
             TrainingStep(step, settings.steps, loss.parts, rate, clock.tokens_per_second, clock.left(settings.steps))
@@ -142,46 +141,6 @@ def _learn(course: Course, model: Any, lessons: list[Lesson], targets: TeacherLo
     return loss
 
 
-def _draw_batches(lessons: Sequence[Lesson], batch_size: int, seed: int, start: int) -> Iterator[list[Lesson]]:
-    """Batches without end, each pass over the lessons in another order; the first `start` of them are passed over."""
-
-    def passes() -> Iterator[Lesson]:
-        for number in itertools.count():
-            order = list(lessons)
-            random.Random(f"{seed}/{number}").shuffle(order)  # noqa: S311 - reproducible, nothing secret
-            yield from order
-
-    rng = random.Random(seed)  # noqa: S311 - reproducible, nothing secret
-    return itertools.islice(batch_by_length(passes(), batch_size=batch_size, window=_WINDOW, rng=rng), start, None)
-
-
-class _Clock:
-    """Time and tokens of a run that may have been interrupted."""
-
-    def __init__(self, position: Position) -> None:
-        self._began = time.monotonic()
-        self._before = position
-        self._now = position
-
-    def advance(self, position: Position, lessons: Sequence[Lesson]) -> Position:
-        self._now = replace(
-            position,
-            step=position.step + 1,
-            tokens=position.tokens + sum(map(len, lessons)),
-            seconds=self._before.seconds + time.monotonic() - self._began,
-        )
-        return self._now
-
-    @property
-    def tokens_per_second(self) -> float:
-        return (self._now.tokens - self._before.tokens) / max(1e-9, self._now.seconds - self._before.seconds)
-
-    def left(self, total_steps: int) -> float:
-        """Seconds, if it goes on as since the start."""
-        done = max(1, self._now.step - self._before.step)
-        return (self._now.seconds - self._before.seconds) / done * (total_steps - self._now.step)
-
-
 def _finish(course: Course, model: Any, position: Position, losses: dict[str, float], out: Path) -> TrainingManifest:
     save_checkpoint(model.eval(), course.teacher.tokenizer, out)
     config, manifest = course.config, course.release.manifest
@@ -200,7 +159,7 @@ def _finish(course: Course, model: Any, position: Position, losses: dict[str, fl
         code_version=tracewright.__version__,
         shape=course.shape,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        teacher_parameters=course.teacher.parameters,
+        teacher_parameters=count_parameters(course.teacher.config),
         examples=len(course.data.lessons),
         learnt_tokens=course.data.learnt_tokens,
         left_out=course.data.left_out,

@@ -8,8 +8,9 @@ from pathlib import Path
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from tracewright.distill.checkpoint import save_checkpoint
 from tracewright.distill.evaluation import Evaluation, evaluate_greedy
-from tracewright.distill.teacher import TeacherTraining, TrainingProgress, save_checkpoint, train_teacher
+from tracewright.distill.teacher import TeacherTraining, TrainingProgress, train_teacher
 from tracewright.distill.teacher_card import write_teacher_card, write_training_note
 from tracewright.flows.progress import StageProgress, say, show_progress
 from tracewright.pipeline.confidence import Calibration, NotEnoughData, fit, sample_trace, save_calibration

@@ -11,6 +11,7 @@ from tracewright.schemas.errors import (
     SchemaVersionError,
     StoreError,
     TracewrightError,
+    TrainingError,
 )
 from tracewright.schemas.ids import hash_content, hash_to_unit, is_held_out, make_id
 from tracewright.schemas.migrations import SCHEMA_VERSION
@@ -80,6 +81,7 @@ __all__ = [
     "Tombstone",
     "Trace",
     "TracewrightError",
+    "TrainingError",
     "Verdict",
     "arrow_schema",
     "from_table",

@@ -39,3 +39,7 @@ class ReleaseYankedError(IntegrityError):
 
 class EngineError(TracewrightError, RuntimeError):
     """The teacher's engine did not start, died or gave what can't be used."""
+
+
+class TrainingError(TracewrightError, RuntimeError):
+    """A training process died; what it had saved is kept, and the same command goes on from there."""

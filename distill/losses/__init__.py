@@ -4,9 +4,9 @@ Every loss gives a `LossSum`, so that parts of a batch (or a batch spread over p
 and the mean is over the positions that were learnt, however they were grouped.
 """
 
-from tracewright.distill.losses.combine import CombinedLoss, LossWeights, combine_losses
+from tracewright.distill.losses.combine import CombinedLoss, combine_losses
 from tracewright.distill.losses.output import output_loss
 from tracewright.distill.losses.sums import LossSum
 from tracewright.distill.losses.trace import trace_loss
 
-__all__ = ["CombinedLoss", "LossSum", "LossWeights", "combine_losses", "output_loss", "trace_loss"]
+__all__ = ["CombinedLoss", "LossSum", "combine_losses", "output_loss", "trace_loss"]

@@ -23,6 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import tracewright
 from tracewright.distill.batches import Example
+from tracewright.distill.checkpoint import read_config
 from tracewright.distill.losses import LossSum, output_loss
 from tracewright.distill.quantize.calibration import choose_traces, stack_by_length
 from tracewright.distill.quantize.linear import QuantizedLinear
@@ -30,7 +31,7 @@ from tracewright.distill.quantize.report import REPORT, QuantizationReport, read
 from tracewright.distill.quantize.walk import decoder_layers, list_linears, quantize_layers
 from tracewright.distill.sizes import measure_tensors
 from tracewright.pipeline.release import open_release
-from tracewright.schemas import InputError, MissingInputError, make_id
+from tracewright.schemas import InputError, make_id
 
 REST_DTYPE = torch.bfloat16
 """Of embeddings, head, norms and biases, which stay unquantized."""
@@ -60,12 +61,12 @@ def quantize_checkpoint(
     """
     started = time.monotonic()
     opened = open_release(release)
+    config = read_config(checkpoint)
     source = _hash_weights(checkpoint)
     run = make_id("int8", source, opened.manifest.digest, tracewright.__version__)
     finished = read_quantization_report(out)
     if finished is not None:
         return _check_same_run(finished, run, out)
-    config = json.loads((checkpoint / "config.json").read_text())
     if _QUANTIZED_KEY in config:
         raise InputError(f"{checkpoint} is quantized already: name the checkpoint that it was made from")
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
@@ -108,14 +109,8 @@ def _check_same_run(finished: QuantizationReport, run: str, out: Path) -> Quanti
 
 
 def _hash_weights(checkpoint: Path) -> str:
-    files = sorted(checkpoint.glob("*.safetensors"))
-    if not files or not (checkpoint / "config.json").exists():
-        raise MissingInputError(
-            f"{checkpoint} is no checkpoint: it has {'no *.safetensors' if not files else 'no config.json'}; name the "
-            "folder that `distill` printed"
-        )
     digest = hashlib.sha256()
-    for file in files:
+    for file in sorted(checkpoint.glob("*.safetensors")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -6,7 +6,8 @@ import math
 import pytest
 import torch
 
-from tracewright.distill.losses import LossWeights, combine_losses, output_loss, trace_loss
+from tracewright.distill.config import LossConfig
+from tracewright.distill.losses import combine_losses, output_loss, trace_loss
 
 TEMPERATURES = (0.5, 1.0, 2.0, 3.0)
 MASKS = ("all", "some", "one", "none")
@@ -126,7 +127,7 @@ def test_losses_are_combined_by_the_ratio_of_their_weights(weights: tuple[float,
     student, teacher = draw(10, 6, 13), draw(10, 6, 14)
     targets, ones = torch.arange(10) % 6, torch.ones(10)
     combined = combine_losses(
-        LossWeights(trace=weights[0], output=weights[1]), student, targets, ones, teacher, vocabulary=6
+        LossConfig(trace=weights[0], output=weights[1]), student, targets, ones, teacher, vocabulary=6
     )
     trace = float(trace_loss(student, targets, ones, 6).mean)
     output = float(output_loss(student, teacher, 2.0, 6).mean)
@@ -137,4 +138,4 @@ def test_losses_are_combined_by_the_ratio_of_their_weights(weights: tuple[float,
 
 def test_weights_that_leave_nothing_to_learn_are_refused() -> None:
     with pytest.raises(ValueError, match="give one of them a weight"):
-        LossWeights(trace=0.0, output=0.0)
+        LossConfig(trace=0.0, output=0.0)
