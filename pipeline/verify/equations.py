@@ -136,6 +136,8 @@ def _fraction(node: Node) -> tuple[Node, Node]:
 
 
 def _add_fractions(parts: list[tuple[Node, Node]]) -> tuple[Node, Node]:
+    if all(below == parts[0][1] for _, below in parts):
+        return Apply("+", tuple(above for above, _ in parts)), parts[0][1]
     above, below = parts[0]
     for next_above, next_below in parts[1:]:
         if below == next_below:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from tracewright.pipeline.verify.cursor import Cursor
-from tracewright.pipeline.verify.failures import UnreadableError
+from tracewright.pipeline.verify.failures import LimitError, UnreadableError
 from tracewright.pipeline.verify.nodes import Apply, Call, Group, Node, Number, Symbol
 from tracewright.pipeline.verify.numerals import read_numeral
 from tracewright.pipeline.verify.tokens import Kind, Token
@@ -15,6 +15,8 @@ CURRENCIES = ("$", "€", "£", "¥", "₹", "¢")
 _STARTS = frozenset({Kind.LETTER, Kind.CONSTANT, Kind.FUNCTION, Kind.NUMBER})
 _OPENING_SIGNS = frozenset({"(", "{", "⌊", "⌈"})
 _AFTER_CLOSING = frozenset({"∪", "∩", "∖", ",", ";", "and", "or", ")", "}", "\\}"})
+_MAX_CHOICES = 4
+_MAX_POSTFIX_SIGNS = 10
 ENCLOSING = {"⌊": ("⌋", "floor"), "⌈": ("⌉", "ceil")}
 
 
@@ -38,43 +40,55 @@ class ExpressionParser(Cursor, ABC):
     def sum(self) -> Node:
         """Terms with `+`, `−`, `±` and `∓` between them."""
         terms: list[Node] = [self.term()]
+        choices = 0
         while sign := self.accept("+", "-", "±", "∓"):
             term = self.term()
             if sign in "±∓":
+                choices += 1
                 terms = [Apply(sign, (_add(terms), term))]
             else:
                 terms.append(term if sign == "+" else Apply("neg", (term,)))
+        if choices > _MAX_CHOICES:
+            raise LimitError(f"a sum has more than {_MAX_CHOICES} signs ±")
         return _add(terms)
 
     def term(self) -> Node:
         """Factors with `·` and `/` between them, or side by side."""
-        negative = False
-        while sign := self.accept("-", "+", "±", "∓"):
-            if sign in "±∓":
+        negative = self._signs()
+        if sign := self.accept("±", "∓"):
+            with self.nested():
                 return Apply(sign, (self.term(),))
-            negative ^= sign == "-"
         product = self._product()
         return Apply("neg", (product,)) if negative else product
 
+    def _signs(self) -> bool:
+        """Take signs; whether they make what follows negative."""
+        negative = False
+        while sign := self.accept("-", "+"):
+            negative ^= sign == "-"
+        return negative
+
     def _product(self) -> Node:
-        factors: list[Node] = [self.power()]
+        """A quotient of products: `a/b·c` is `(a·c)/b`, however many factors there are."""
+        above: list[Node] = [self.power()]
+        below: list[Node] = []
         while True:
             if self.accept("*"):
-                factors.append(self._signed_power())
+                above.append(self._signed_power())
             elif self.accept("/"):
-                factors = [Apply("/", (multiply(factors), self._signed_power()))]
+                below.append(self._signed_power())
             elif self.accept("mod"):
-                factors = [Apply("mod", (multiply(factors), self._signed_power()))]
-            elif self._is_factor_ahead() and not self._are_two_numbers(factors[-1]):
-                factors.append(self.power())
+                with self.nested():
+                    return Apply("mod", (_quotient(above, below), self._product()))
+            elif self._is_factor_ahead() and not self._are_two_numbers((below or above)[-1]):
+                above.append(self.power())
             else:
-                return multiply(factors)
+                return _quotient(above, below)
 
     def _signed_power(self) -> Node:
-        if self.accept("-"):
-            return Apply("neg", (self._signed_power(),))
-        self.accept("+")
-        return self.power()
+        negative = self._signs()
+        power = self.power()
+        return Apply("neg", (power,)) if negative else power
 
     def _are_two_numbers(self, before: Node) -> bool:
         """`2 3` is no product, `2^6 3^5` is one."""
@@ -101,15 +115,9 @@ class ExpressionParser(Cursor, ABC):
                 return base
             if self._accept_circle():
                 return self._postfix_signs(base, "°")
-            exponent = self._exponent()
+            exponent = self._signed_power()
             result = Apply("^", (base, exponent))
             return self._postfix_signs(result)
-
-    def _exponent(self) -> Node:
-        if self.accept("-"):
-            return Apply("neg", (self._exponent(),))
-        self.accept("+")
-        return self.power()
 
     def _accept_circle(self) -> bool:
         if self.at("°"):
@@ -126,8 +134,12 @@ class ExpressionParser(Cursor, ABC):
         return self._postfix_signs(self.atom())
 
     def _postfix_signs(self, node: Node, taken: str | None = None) -> Node:
+        count = 0
         while sign := taken or self.accept("!", "%", "°", *CURRENCIES):
             taken = None
+            count += 1
+            if count > _MAX_POSTFIX_SIGNS:
+                raise LimitError(f"more than {_MAX_POSTFIX_SIGNS} signs behind one value")
             if sign in CURRENCIES:
                 self.currency = sign
             elif sign == "°" and self.token.kind is Kind.LETTER and self.token.text in ("C", "F"):
@@ -285,12 +297,12 @@ class ExpressionParser(Cursor, ABC):
 
     def _bare_argument(self) -> Node:
         """`sin 2x cos y` is sin(2x)·cos(y)."""
-        if self.accept("-"):
-            return Apply("neg", (self._bare_argument(),))
+        negative = self._signs()
         factors = [self.power()]
         while self.token.kind is not Kind.FUNCTION and not self.at("(", "[", "|") and self._is_factor_ahead():
             factors.append(self.power())
-        return multiply(factors)
+        product = multiply(factors)
+        return Apply("neg", (product,)) if negative else product
 
     def argument(self) -> Node:
         """The argument of a LaTeX command: a group in braces, one digit, or one letter or command."""
@@ -315,6 +327,10 @@ def read_number(token: Token) -> Number:
 def multiply(factors: list[Node]) -> Node:
     """The product of one or more factors."""
     return factors[0] if len(factors) == 1 else Apply("*", tuple(factors))
+
+
+def _quotient(above: list[Node], below: list[Node]) -> Node:
+    return Apply("/", (multiply(above), multiply(below))) if below else multiply(above)
 
 
 def _add(terms: list[Node]) -> Node:

@@ -28,6 +28,7 @@ def verify_file(
         raise MissingInputError(f"no file {cases}: expected answer cases, one JSON object a line; check the path")
     counts: Counter[str] = Counter({outcome.value: 0 for outcome in Outcome})
     with AnswerVerifier(workers, timeout_seconds) as verifier, out.open("w", encoding="utf-8") as results:
+        verifier.start()
         for verdict in _verdicts(cases, verifier):
             counts[verdict.outcome.value] += 1
             results.write(verdict.model_dump_json() + "\n")

@@ -110,6 +110,8 @@ class _Lexer:
     def _read_number(self, start: int) -> None:
         number = _NUMBERS[Commas.LISTS if self._depth else self._commas].match(self._text, start)
         if number is None:
+            if self._text[start : start + 2].strip(". ,;)}$"):
+                raise UnreadableError("a point that is no decimal point")
             return
         if len(number.group()) > MAX_NUMBER_DIGITS:
             raise LimitError(f"a number has more than {MAX_NUMBER_DIGITS} digits")

@@ -16,14 +16,14 @@ MAX_PROSE_CHARS = 10_000
 """How far from its end a completion is searched for an answer in plain words; marks are found anywhere."""
 MAX_NUMBER_BITS = 65_536
 """Size of a numerator or denominator; 2004! has 19,053 bits."""
-MAX_WORK = 20_000_000
-"""Word operations of one exact evaluation, estimated; some 50 ms."""
+MAX_WORK = 10_000_000
+"""Word operations of one exact evaluation, estimated; some 30 ms."""
 MAX_SUM_TERMS = 2_000
 """Terms that are added or multiplied for one sum or product, all of those inside it counted."""
 MAX_PRECISION_DIGITS = 3_000
 """Decimal digits of a numeric evaluation, chosen by how far apart the magnitudes in the expression are."""
-MAX_NUMERIC_WORK = 20_000.0
-"""Operations at 50 digits of one numeric evaluation; one at 3,000 digits counts for 91. Some 200 ms."""
+MAX_NUMERIC_WORK = 10_000.0
+"""Operations at 50 digits of one numeric evaluation; one at 3,000 digits counts for 91. Some 100 ms."""
 MAX_WORKER_MEMORY_BYTES = 512 * 1024**2
 """Address space of a worker or a tested program."""
 MAX_WORKER_CASES = 500

@@ -52,14 +52,17 @@ def compare_mathematics(gold: str, given: str, policy: Policy, algebra: Algebra 
     if clocks[0] and clocks[1]:
         same = policy.time == "clock" and same_clock(clocks[0], clocks[1])
         return Finding(Truth.SAME if same else Truth.DIFFERENT, "time")
-    return _compare_readings(gold, given, policy, algebra)
+    try:
+        return _compare_readings(gold, given, policy, algebra)
+    except RecursionError:
+        return Finding(Truth.REFUSED, "limit", "an answer is nested too deep")
 
 
 def _compare_readings(gold: str, given: str, policy: Policy, algebra: Algebra | None) -> Finding:
     try:
         golds = list(readings(gold, decimal_comma=False))
         givens = list(readings(given, decimal_comma="." in gold))
-    except (UnreadableError, LimitError, RecursionError) as error:
+    except (UnreadableError, LimitError) as error:
         return Finding(Truth.REFUSED, "text", f"it is not the gold answer's text, and {error}")
     if isinstance(golds[0], Words):
         return compare_texts(gold, given, policy)

@@ -109,7 +109,9 @@ class AnswerParser(CommandParser):
         """Values, or sets with `∪`, `∩` and `∖` between them."""
         value = self._ratio()
         while sign := self.accept("∪", "∩", "∖"):
-            value = Apply(sign, (value, self._ratio()))
+            operand = self._ratio()
+            same = isinstance(value, Apply) and value.name == sign == "∪"
+            value = Apply(sign, (*value.arguments, operand) if same and isinstance(value, Apply) else (value, operand))
         return value
 
     def _ratio(self) -> Node:
@@ -117,9 +119,10 @@ class AnswerParser(CommandParser):
         while sign := self.accept(":", "choose", "over"):
             if sign == ":":
                 parts.append(self.sum())
+            elif len(parts) == 1 and not (isinstance(parts[0], Apply) and parts[0].name == "binomial"):
+                parts = [Apply("binomial" if sign == "choose" else "/", (parts[0], self.sum()))]
             else:
-                name = "binomial" if sign == "choose" else "/"
-                parts = [Apply(name, (parts[0], self.sum()))]
+                raise UnreadableError(f"{sign} after {sign}")
         return parts[0] if len(parts) == 1 else Apply("ratio", tuple(parts))
 
     def bracketed(self) -> Node:

@@ -79,8 +79,8 @@ def _read(node: Node) -> RealSet:
             return _unite(_point(item) for item in items)
         case Group(left, right, (low, high)):
             return _interval(_bound(low), _bound(high), left == "[", right == "]")
-        case Apply("∪", (a, b)):
-            return _unite([*_read(a), *_read(b)])
+        case Apply("∪", parts):
+            return _unite(piece for part in parts for piece in _read(part))
         case Apply("∩", (a, b)):
             return _intersect(_read(a), _read(b))
         case Apply("∖", (a, b)):

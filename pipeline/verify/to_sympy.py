@@ -57,6 +57,8 @@ def _apply(name: str, arguments: tuple[Node, ...], functions: frozenset[str]) ->
 
 
 def _operate(name: str, inner: list[Any]) -> Any:
+    if name != "neg" and any(value in (sympy.oo, -sympy.oo) for value in inner):
+        raise UndecidedError("infinity is no number")
     operation = _OPERATIONS.get(name)
     if operation is None:
         raise UndecidedError(f"{name} has no counterpart")

@@ -47,13 +47,16 @@ class AnswerVerifier:
         self._ahead = workers * _AHEAD_PER_WORKER
 
     def __enter__(self) -> Self:
-        self._workers.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def start(self) -> None:
+        """Start what workers need now and not with the first case that needs one: it takes a second or two."""
+        self._workers.start()
 
     def close(self) -> None:
         """End the workers; cases under way are answered first."""

@@ -1,0 +1,53 @@
+"""Laws that hold for every comparison."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracewright.pipeline.verify import verify_answer
+from tracewright.schemas import Outcome
+
+NUMBERS = st.integers(-(10**25), 10**25)
+TERMS = st.sampled_from(["x", "y", "2", "3x", "x^2", "\\sqrt{2}", "\\frac{1}{3}", "\\pi", "(x+1)", "xy"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(NUMBERS, st.integers(1, 10**6))
+def test_a_number_is_not_its_neighbour(number: int, below: int) -> None:
+    gold = f"{number}/{below}"
+    assert verify_answer(gold, f"{2 * number}/{2 * below}").outcome is Outcome.CORRECT
+    assert verify_answer(gold, f"{number + 1}/{below}").outcome is Outcome.INCORRECT
+    if number:
+        assert verify_answer(gold, f"{-number}/{below}").outcome is Outcome.INCORRECT
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.decimals(-1000, 1000, places=6))
+def test_a_decimal_is_its_fraction(decimal: object) -> None:
+    fraction = Fraction(str(decimal))
+    assert (
+        verify_answer(str(decimal), f"\\frac{{{fraction.numerator}}}{{{fraction.denominator}}}").outcome
+        is Outcome.CORRECT
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(TERMS, min_size=2, max_size=5), st.randoms(use_true_random=False))
+def test_terms_may_stand_in_any_order_but_none_may_be_missing(terms: list[str], rng: object) -> None:
+    shuffled = list(terms)
+    rng.shuffle(shuffled)  # type: ignore[attr-defined]
+    gold = " + ".join(terms)
+    assert verify_answer(gold, " + ".join(shuffled)).outcome is Outcome.CORRECT
+    assert verify_answer(gold, " + ".join([*shuffled, "7"])).outcome is Outcome.INCORRECT
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(min_size=1, max_size=60), st.text(min_size=1, max_size=60))
+def test_the_outcome_is_the_same_whichever_side_is_gold_unless_a_side_has_no_answer(a: str, b: str) -> None:
+    for gold, given_answer in ((a, b), (b, a)):
+        verdict = verify_answer(f"\\boxed{{{gold}}}", f"\\boxed{{{given_answer}}}")
+        assert verdict.reason
+        assert verdict.seconds < 5

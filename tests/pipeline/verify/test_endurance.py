@@ -1,0 +1,79 @@
+"""Slow proofs: random texts for minutes, and memory over many verifications."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tracewright.pipeline.verify import AnswerCase, AnswerVerifier
+from tracewright.schemas import Outcome
+
+HERE = Path(__file__).parent
+FUZZ_SECONDS = float(os.environ.get("TRACEWRIGHT_FUZZ_SECONDS", "600"))
+MAX_CASE_SECONDS = 3.0
+VERIFICATIONS = 100_000
+MAX_GROWTH_BYTES = 16 * 1024**2
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+
+
+def table_rows() -> list[dict[str, Any]]:
+    """All rows of the tables, but those that run programs."""
+    tables = [path for path in sorted((HERE / "cases").glob("*.json")) if path.stem not in ("code", "hostile")]
+    return [row for path in tables for row in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def test_random_texts_end_in_a_verdict_in_time() -> None:
+    pieces: list[str] = json.loads((HERE / "pieces.json").read_text(encoding="utf-8"))
+    texts = [row[key] for row in table_rows() for key in ("gold", "prediction")]
+    seed = random.randrange(10**9)
+    rng = random.Random(seed)
+    count, deadline = 0, time.monotonic() + FUZZ_SECONDS
+    with AnswerVerifier(workers=1, timeout_seconds=2.0) as verifier:
+        verifier.start()
+        while time.monotonic() < deadline:
+            gold = mutate(rng, rng.choice(texts), pieces)
+            prediction = mutate(rng, gold if rng.random() < 0.3 else rng.choice(texts), pieces)
+            kind = rng.choice(["math", "math", "math", "choice", "text"])
+            verdict = verifier.verify(gold, prediction, kind=kind)
+            assert verdict.seconds < MAX_CASE_SECONDS, (seed, gold, prediction, kind)
+            count += 1
+    print(f"{count} cases from seed {seed}")
+
+
+def mutate(rng: random.Random, text: str, pieces: list[str]) -> str:
+    """The text with pieces put in, cut out and repeated."""
+    for _ in range(rng.randint(0, 6)):
+        start, end = sorted((rng.randint(0, len(text)), rng.randint(0, len(text))))
+        change = rng.choice(["insert", "cut", "repeat", "join"])
+        if change == "insert":
+            text = text[:start] + rng.choice(pieces) + text[start:]
+        elif change == "cut":
+            text = text[:start] + text[min(end, start + 5) :]
+        elif change == "repeat":
+            text = text[:start] + text[start:end] * rng.choice([2, 3, 20]) + text[end:]
+        else:
+            text += "".join(rng.choices(pieces, k=5))
+    return text[:20_000]
+
+
+def test_resident_size_is_flat_over_many_verifications() -> None:
+    cases = [AnswerCase.model_validate({**row, "policy": row.get("policy", {})}) for row in table_rows()]
+    process = psutil.Process()
+    with AnswerVerifier(workers=1, timeout_seconds=20) as verifier:
+        list(verifier.verify_many(cases * 2))
+        before = process.memory_info().rss
+        answered = sum(
+            verdict.outcome is not Outcome.ERROR
+            for verdict in verifier.verify_many(cases[number % len(cases)] for number in range(VERIFICATIONS))
+        )
+        growth = process.memory_info().rss - before
+    print(f"grown by {growth / 1024**2:.1f} MiB over {VERIFICATIONS} verifications")
+    assert answered == VERIFICATIONS
+    assert growth < MAX_GROWTH_BYTES
