@@ -18,6 +18,7 @@ from tracewright.schemas import CheckOutcome
 
 MAX_TOKENS = 60
 _EQUATION = re.compile(r"[\d+\-*/(). ]*(?:=[\d+\-*/(). ]+)+")
+_BULLETS = ("- ", "* ", "+ ")
 _TOKEN = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+|[-+*/()x×–−÷]")
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "negate": 3}
 _SIGNS = {"x": "*", "×": "*", "–": "-", "−": "-", "÷": "/"}
@@ -33,7 +34,7 @@ _WORDS = re.compile(r"[A-Za-z]{2,}(?:/[ ]?[A-Za-z]{2,})?|/[ ]?[A-Za-z]{2,}|[$€
 
 def read_equation(text: str, follows: str) -> Chain | None:
     """The chain of a text that is nothing but an equation of plain arithmetic; None for any other text."""
-    if _EQUATION.fullmatch(text) is None:
+    if _EQUATION.fullmatch(text) is None or text.startswith(_BULLETS):
         return None
     sides: list[Side | None] = []
     results: list[Number | None] = []
@@ -94,7 +95,7 @@ def _read(text: str) -> tuple[Tree, Number | None] | None:
     """The tree of plain arithmetic and its value, by Dijkstra's two stacks; None for what the grammar has to read."""
     tokens: list[str] = _TOKEN.findall(text)
     if len(tokens) == 1:
-        read = read_number(tokens[0])
+        read = read_number(tokens[0]) if tokens[0][-1].isdecimal() else None
         return None if read is None else (Literal(*read), read[0])
     if len(tokens) > MAX_TOKENS or tokens.count("/") > 1 or "÷" in tokens:
         return None

@@ -189,9 +189,12 @@ def _find_doubt(
         return "a rough approximation"
     if relation == "mod":
         return "a congruence without its modulus"
-    if not is_computed and left.is_quantity and (right.is_quantity or left.has_unit or left.has_lead_in):
+    if is_computed and left.decimals is not None and (left.has_unit or left.has_lead_in):
+        return "words in a computation"
+    is_pair = left.decimals is not None and right.is_quantity
+    if not is_computed and left.is_quantity and (is_pair or left.has_unit or left.has_lead_in):
         return "" if _share_dimension(left, right) else "a quantity that is described, not computed"
-    if _measures(left) and _measures(right) and not _share_dimension(left, right):
+    if _measures(left) and _measures(right) and _measures(left) != _measures(right):
         return "two different units"
     if (left.has_unit or right.has_unit) and _is_rescaled(first, second):
         return "the same digits in another unit"
@@ -216,5 +219,6 @@ def _measures(side: Side) -> set[str]:
 
 
 def _share_dimension(left: Side, right: Side) -> bool:
+    """Whether both sides measure the same in different units, as a conversion does."""
     measured = _measures(left)
-    return len(measured) == 1 and measured == _measures(right)
+    return len(measured) == 1 and measured == _measures(right) and left.marks != right.marks

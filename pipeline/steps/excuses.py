@@ -46,6 +46,8 @@ def excuse(comparison: Comparison, place: Place, annotations: Sequence[Annotatio
         return _doubt(comparison, "a difference without its sign")
     if _runs_on(comparison.left, place):
         return _doubt(comparison, "the next calculation goes on behind the result")
+    if _names_a_rate(comparison.left, place):
+        return _doubt(comparison, "the result stands in a rate")
     if place.relation_before in _ORDERINGS:
         return _doubt(comparison, "an equation in a chain of inequalities")
     for annotation in annotations:
@@ -77,8 +79,15 @@ def _runs_on(left: Number, place: Place) -> bool:
     )
 
 
+def _names_a_rate(left: Number, place: Place) -> bool:
+    """`16 / 4 = 4 miles / 4 minutes`: the slash reads as "in"."""
+    tree = place.right.trees[0]
+    is_division = isinstance(tree, Operation) and tree.operator == "/"
+    return is_division and place.right.has_unit and _leftmost(tree) == left
+
+
 def _leftmost(tree: Tree) -> Number | None:
-    while isinstance(tree, Operation) and tree.arguments and tree.operator != "negate":
+    while isinstance(tree, Operation) and tree.arguments and tree.operator not in ("negate", "^"):
         tree = tree.arguments[0]
     return tree.value if isinstance(tree, Literal) else None
 

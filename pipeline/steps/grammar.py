@@ -28,6 +28,7 @@ from tracewright.pipeline.steps.values import Number
 
 MAX_EXPRESSION_TOKENS = 400
 MAX_DEPTH = 40
+MAX_BASE = 36
 MAX_NAME_CHARACTERS = 40
 
 
@@ -261,6 +262,8 @@ class _Parser:
         if read is None:
             raise _SyntaxLimitError
         literal = Literal(*read)
+        if self._peek(MARK, "_"):
+            return self._in_base(token.text)
         if self._is_mixed_number(literal):
             return Operation("+", (literal, self._fraction_of_mixed()))
         if self._peek(COMMAND) and self._tokens[self._position].text in _FRACTIONS and literal.decimals < 0:
@@ -268,6 +271,16 @@ class _Parser:
             if not self._other:
                 return Operation("+", (literal, self._command(self._take())))
         return literal
+
+    def _in_base(self, digits: str) -> Tree:
+        """`1011_2`: an integer with its base as subscript."""
+        self._take()
+        base = self._subscript()
+        if not (base.isdecimal() and digits.isdecimal() and len(base) <= 2 and 2 <= int(base) <= MAX_BASE):
+            raise _SyntaxLimitError
+        if any(int(digit) >= int(base) for digit in digits):
+            raise _SyntaxLimitError
+        return Literal(int(digits, int(base)), -1)
 
     def _is_mixed_number(self, whole: Literal) -> bool:
         """`2 1/2`: an integer, then a proper fraction of two integers."""

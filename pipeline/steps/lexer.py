@@ -137,6 +137,8 @@ def read_number(text: str) -> tuple[Number, int] | None:
 
 def _tokenize_part(pattern: re.Pattern[str], text: str, start: int, end: int) -> list[Token]:
     tokens: list[Token] = []
+    # Spaces at the end, which no token follows, would be tried from each of them.
+    end = start + len(text[start:end].rstrip())
     for match in pattern.finditer(text, start, end):
         group = match.lastgroup or ""
         begin, stop = match.span(group)

@@ -69,14 +69,15 @@ _TAKES_ARGUMENT = {
 """Commands that end no operand: a sign after one is no operation."""
 
 
-def read_segments(member: Sequence[Token]) -> list[Segment]:
-    """The segments of a member, in order, without empty ones."""
-    return _Reader(member).read()
+def read_segments(member: Sequence[Token], *, is_result: bool = False) -> list[Segment]:
+    """The segments of a member, in order, without empty ones. `is_result` says that a relation stands before it."""
+    return _Reader(member, is_result).read()
 
 
 class _Reader:
-    def __init__(self, member: Sequence[Token]) -> None:
+    def __init__(self, member: Sequence[Token], is_result: bool) -> None:
         self._member = member
+        self._is_result = is_result
         self._segments: list[Segment] = []
         self._current = Segment()
         self._words: Token | None = None
@@ -236,8 +237,9 @@ class _Reader:
                 self._read_unit_words(following)
             return 2
         if has_operand:
-            # `8 packs of 5 bags` is a product that is left unsaid, `3 slices of bread` is not.
-            self._break(is_clean=following is None or following.kind == WORDS)
+            # `8 packs of 5 bags` is an unsaid product, `3 slices of bread` and `= 12 multiples of 7` are none.
+            is_described = self._is_result and self._current.touches_left
+            self._break(is_clean=is_described or following is None or following.kind == WORDS)
         else:
             self._current.touches_left = self._current.touches_left and not self._segments
         return 1
@@ -254,15 +256,26 @@ class _Reader:
             self._break(is_clean=token.text == "!")
 
     def _read_operand(self, index: int, token: Token) -> None:
+        if token.kind == OPEN and self._is_aside(token):
+            self._current.is_clean = False
         if self._words is not None:
             self._break(is_clean=not (_modifies(self._words.text) or _joins_quantities(self._words.text)))
             self._current.has_lead_in = True
-        tokens = self._current.tokens
-        if token.kind == NUMBER and tokens and tokens[-1].kind == NUMBER and not self._is_mixed(index):
+        if token.kind == NUMBER and self._ends_number() and not self._is_mixed(index):
             self._break(is_clean=False)
         elif token.kind == MONEY and self._ends_operand() and not self._leads_number(index):
             return
         self._current.tokens.append(token)
+
+    def _is_aside(self, token: Token) -> bool:
+        """`70 (70%) - 60 (60%)`: a bracket behind a number and a space may be a remark, not a factor."""
+        last = self._current.tokens[-1] if self._current.tokens else None
+        return last is not None and last.kind == NUMBER and last.end + 1 == token.start
+
+    def _ends_number(self) -> bool:
+        """Whether a number stands before that is no subscript, as the base of a logarithm is."""
+        tokens = self._current.tokens
+        return bool(tokens) and tokens[-1].kind == NUMBER and not (len(tokens) > 1 and tokens[-2].text == "_")
 
     def _leads_number(self, index: int) -> bool:
         following = self._member[index + 1] if index + 1 < len(self._member) else None

@@ -37,6 +37,8 @@ _MAX_NUMBER_CHARACTERS = 40
 _NUMBER = re.compile(
     r"(?<![\w.])(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?!(?:st|nd|rd|th)\b)|(?<![\w.])\.\d+|\d{1,3} \d{3}(?!\d)"
 )
+_SIGNED_ANNOTATION = re.compile(r"-[$€£]?<<[^<>\n]{1,400}>>(?=-)")
+"""The sign stands before the annotation and again behind it: it is one sign."""
 _ANNOTATED_NUMBER = re.compile(r"\s?[$€£]?\s?(-?[$€£]?(?:\d[\d,]*(?:\.\d+)?|\.\d+))")
 
 
@@ -89,6 +91,7 @@ def _read_step(text: str) -> StepReading:
     annotations: tuple[Annotation, ...] = ()
     if "<<" in text:
         annotations = tuple(_read_annotations(text))
+        text = _SIGNED_ANNOTATION.sub(lambda match: " " * len(match.group()), text)
         text = _ANNOTATION.sub(lambda match: " " * len(match.group()), text)
     regions = find_regions(text)
     if regions:

@@ -17,7 +17,7 @@ from tracewright.pipeline.steps.sentences import find_reversals, find_sentence_s
 from tracewright.schemas import Span
 from tracewright.schemas.errors import InputError
 
-_LINE_END = re.compile(r"[ \t\r]*\n\s*")
+_LINE_END = re.compile(r"\n\s*")
 _ENDS_SENTENCE = (".", "!", "?")
 _MIN_WRAPPED_CHARACTERS = 60
 """A line broken by its author is often shorter; one broken by an editor is not."""
@@ -75,7 +75,8 @@ def _find_line_cuts(text: str, regions: Sequence[Region]) -> Iterator[int]:
     place = 0
     line_start = 0
     for match in _LINE_END.finditer(text):
-        start, end = match.span()
+        end = match.end()
+        start = line_start + len(text[line_start : match.start()].rstrip())
         while place < len(regions) and regions[place].end <= start:
             place += 1
         following = regions[place] if place < len(regions) else None
@@ -91,8 +92,8 @@ def _is_cut(text: str, line: str, gap: re.Match[str], previous: Region | None, f
     """Whether a step ends with this line."""
     if not line.strip():
         return False
-    start, end = gap.span()
-    if previous is not None and previous.kind is not RegionKind.INLINE and previous.end == start:
+    end = gap.end()
+    if previous is not None and previous.kind is not RegionKind.INLINE and not text[previous.end : end].strip():
         return _CONTINUES.match(text, end) is None
     if following is not None and following.start == end and following.kind is not RegionKind.INLINE:
         return line.endswith(_ENDS_SENTENCE)

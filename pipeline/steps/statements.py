@@ -140,11 +140,11 @@ def _read_statement(statement: list[Token], before: str) -> list[Chain]:
     members, relations = _split_members([token for token in statement if token.kind != MODULUS])
     follows = before if not members[0] else ""
     chains: list[Chain] = []
-    sides: list[Side | None] = [_last_side(operands.read_segments(members[0]))]
+    sides: list[Side | None] = [_first_side(operands.read_segments(members[0]), before)]
     names: list[str] = []
     start = statement[0].start
     for index, relation in enumerate(relations, start=1):
-        segments = operands.read_segments(members[index])
+        segments = operands.read_segments(members[index], is_result=True)
         first = segments[0] if segments and segments[0].touches_left else None
         names.append("~" if first is not None and first.is_approximate and relation.text == "=" else relation.text)
         sides.append(None if first is None else _make_side(first))
@@ -164,6 +164,15 @@ def _make_chain(
     first = known[0].start if known and sides[0] is not None else start
     end = max([last.end, *(side.end for side in known)])
     return Chain(tuple(sides), tuple(names), first, end, modulus, follows)
+
+
+def _first_side(segments: list[Segment], before: str) -> Side | None:
+    """The side before the first relation; a dash at the beginning of the line may be a bullet or its sign."""
+    side = _last_side(segments)
+    if side is None or before != "-" or len(segments) != 1:
+        return side
+    sign = Token(OPERATOR, "-", side.start, side.start)
+    return side._replace(trees=(*side.trees, *parse([sign, *segments[0].tokens])))
 
 
 def _last_side(segments: list[Segment]) -> Side | None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tracewright.pipeline.steps.answers import find_answer
 from tracewright.pipeline.steps.chains import Chain, Comparison, Side
 from tracewright.pipeline.steps.claims import Claim, make_claim, quote, summarize
-from tracewright.pipeline.steps.comparison import compare
+from tracewright.pipeline.steps.comparison import compare, is_rounding
 from tracewright.pipeline.steps.corrections import withdraw_within
 from tracewright.pipeline.steps.definitions import check_template, is_miscopied
 from tracewright.pipeline.steps.equations import IDENTITY
@@ -17,7 +17,7 @@ from tracewright.pipeline.steps.final import check_answer
 from tracewright.pipeline.steps.grammar import Literal, Name
 from tracewright.pipeline.steps.memory import QUESTION, Memory, Standing
 from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS, Annotation, StepReading, read_step
-from tracewright.pipeline.steps.values import Number, UndefinedValueError
+from tracewright.pipeline.steps.values import Number, UndefinedValueError, as_fraction
 from tracewright.schemas import CheckOutcome, StepCheck
 
 MAX_CLAIMS_PER_STEP = 400
@@ -302,7 +302,8 @@ _SCALES = (100, 1000, 10**6, 60, 12)
 
 
 def _is_scaled(left: Number, right: Number) -> bool:
-    return any(left * scale == right or right * scale == left for scale in _SCALES)
+    first, second = as_fraction(left), as_fraction(right)
+    return any(is_rounding(first * scale, second, -1) or is_rounding(second * scale, first, -1) for scale in _SCALES)
 
 
 __all__ = ["QUESTION", "Finding", "Memory", "check_step"]
