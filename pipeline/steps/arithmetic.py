@@ -32,6 +32,31 @@ _SENTENCE = re.compile(
 _WORDS = re.compile(r"[A-Za-z]{2,}(?:/[ ]?[A-Za-z]{2,})?|/[ ]?[A-Za-z]{2,}|[$€£]")
 
 
+_BINARY = re.compile(r"[ ]*(\d{1,12})([-+*])(\d{1,12})=(\d{1,12})[ ]*")
+_NOTHING: frozenset[str] = frozenset()
+
+
+def read_binary(text: str) -> tuple[Chain, frozenset[Number], frozenset[Number]] | None:
+    """The chain of `7+8=15` with the numbers it uses and mentions: what nearly all column work consists of."""
+    match = _BINARY.fullmatch(text)
+    if match is None:
+        return None
+    operator = match[2]
+    left, right, claimed = int(match[1]), int(match[3]), int(match[4])
+    value = left + right if operator == "+" else left - right if operator == "-" else left * right
+    if value != claimed or (max(map(len, match.group(1, 3, 4))) > 3 and "0" in (match[1][0], match[3][0], match[4][0])):
+        return None
+    start, middle = match.start(1), match.end(3)
+    tree = Operation(operator, (Literal(left, -1), Literal(right, -1)))
+    sides = (
+        Side(start, middle, (tree,), True, _NOTHING, None, False, False, False, _NOTHING),
+        Side(middle + 1, match.end(4), (Literal(value, -1),), True, _NOTHING, -1, True, False, False, _NOTHING),
+    )
+    comparison = Comparison(CheckOutcome.HOLDS, value, value)
+    chain = Chain(sides, ("=",), start, match.end(4), None, "", (comparison,))
+    return chain, frozenset((left, right)), frozenset((left, right, value))
+
+
 def read_equation(text: str, follows: str) -> Chain | None:
     """The chain of a text that is nothing but an equation of plain arithmetic; None for any other text."""
     if _EQUATION.fullmatch(text) is None or text.startswith(_BULLETS):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from tracewright.pipeline.steps.arithmetic import read_equation, read_sentence
+from tracewright.pipeline.steps.arithmetic import read_binary, read_equation, read_sentence
 from tracewright.pipeline.steps.chains import Chain, Side, make_plain_side
 from tracewright.pipeline.steps.comparison import settle
 from tracewright.pipeline.steps.grammar import Literal
@@ -119,6 +119,10 @@ def _read_pieces(text: str) -> Iterator[Piece]:
 
 
 def _read_piece(text: str, follows: str) -> Content:
+    binary = read_binary(text)
+    if binary is not None:
+        chain, used, mentioned = binary
+        return Content((chain,), used, mentioned)
     if RELATION_HINT.search(text) is None:
         return _make_content((), scan_numbers(text))
     chain = read_equation(text, follows) or read_sentence(text)
