@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING, Any
 
 from tracewright.pipeline.engines.vllm_engine import VllmSettings
 from tracewright.schemas import InputError, MissingInputError, Sampling
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _SMALL_BYTES = 200 * 2**20
 """A model this small keeps a CPU engine busy with Python; more than one thread for its products slows it down."""

@@ -66,9 +66,9 @@ class LossConfig(Frozen):
 class TrainingConfig(Frozen):
     """How the student is trained."""
 
-    steps: int = Field(default=1200, ge=1)
-    batch_size: int = Field(default=64, ge=1)
-    learning_rate: float = Field(default=0.02, gt=0.0)
+    steps: int = Field(default=2400, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=0.01, gt=0.0)
     """Muon's, for the matrices inside the layers."""
     seed: int = Field(default=0, ge=0)
     """Decides the first weights and the order of the examples."""

@@ -57,6 +57,10 @@ class Evaluation:
         chosen = [a.correct for a in self.answers if levels is None or a.problem.level in levels]
         return Accuracy(sum(chosen), len(chosen))
 
+    def of_level(self, level: int) -> Evaluation:
+        """The answers to one level's problems; the time is that of all."""
+        return Evaluation(tuple(a for a in self.answers if a.problem.level == level), self.seconds)
+
     @property
     def levels(self) -> list[int]:
         """The levels there are, in order."""
@@ -94,12 +98,9 @@ def compare_paired(evaluation: Evaluation, other: Evaluation) -> PairedDifferenc
     The interval is that of a mean of paired differences (normal approximation), narrower than two separate ones.
     """
     pairs = zip(evaluation.answers, other.answers, strict=True)
-    differences = [int(ours.correct) - int(theirs.correct) for ours, theirs in pairs]
-    count = max(1, len(differences))
-    mean = sum(differences) / count
-    variance = sum((d - mean) ** 2 for d in differences) / max(1, count - 1)
-    half = Z_95 * math.sqrt(variance / count)
-    return PairedDifference(100 * mean, 100 * (mean - half), 100 * (mean + half))
+    differences = [100.0 * (ours.correct - theirs.correct) for ours, theirs in pairs]
+    low, high = _normal_interval(differences)
+    return PairedDifference((low + high) / 2, low, high)
 
 
 def evaluate_greedy(
@@ -125,12 +126,34 @@ def evaluate_sampled(
     return _ask(engine, asked, report)
 
 
+def pass_at_1_interval(evaluation: Evaluation, samples: int) -> tuple[float, float]:
+    """The 95 % interval of the share that is right, over problems: the samples of one problem are not independent."""
+    if samples == 1:
+        return evaluation.accuracy().interval
+    shares = [count / samples for count in _count_right(evaluation, samples)]
+    low, high = _normal_interval(shares)
+    return max(0.0, low), min(1.0, high)
+
+
 def estimate_pass_at(evaluation: Evaluation, samples: int, k: int) -> float:
     """The chance that one of k samples is right, unbiased (Chen et al. 2021, arXiv:2107.03374), from `samples` each."""
-    right = [answer.correct for answer in evaluation.answers]
-    counts = [sum(right[start : start + samples]) for start in range(0, len(right), samples)]
+    counts = _count_right(evaluation, samples)
     misses = [math.comb(samples - count, k) / math.comb(samples, k) for count in counts]
     return 1 - sum(misses) / len(misses) if misses else 0.0
+
+
+def _count_right(evaluation: Evaluation, samples: int) -> list[int]:
+    """Right answers by problem."""
+    right = [answer.correct for answer in evaluation.answers]
+    return [sum(right[start : start + samples]) for start in range(0, len(right), samples)]
+
+
+def _normal_interval(values: Sequence[float]) -> tuple[float, float]:
+    count = max(1, len(values))
+    mean = sum(values) / count
+    variance = sum((value - mean) ** 2 for value in values) / max(1, count - 1)
+    half = Z_95 * math.sqrt(variance / count)
+    return mean - half, mean + half
 
 
 def _ask(engine: Engine, asked: Sequence[tuple[Problem, Request]], report: Callable[[int], None]) -> Evaluation:

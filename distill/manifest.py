@@ -36,6 +36,8 @@ class TrainingManifest(Frozen):
     shape: StudentShape
     parameters: int
     teacher_parameters: int
+    licenses: tuple[str, ...]
+    """Of the release's rows, SPDX identifiers."""
     examples: int
     learnt_tokens: int
     """Positions that one pass over the examples learns."""

@@ -51,3 +51,17 @@ class Clock:
         """Seconds, if it goes on as since the start."""
         done = max(1, self._now.step - self._before.step)
         return (self._now.seconds - self._before.seconds) / done * (total_steps - self._now.step)
+
+
+class Stopwatch:
+    """Wall time by stage."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self.stages: dict[str, float] = {}
+
+    def stop(self, stage: str) -> None:
+        """The time since the stage before, or since the beginning, was this stage's."""
+        now = time.monotonic()
+        self.stages[stage] = round(now - self._began, 1)
+        self._began = now

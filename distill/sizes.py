@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tracewright.schemas import IntegrityError, MissingInputError
 
+_SCALE_SUFFIX = "_scale"
 _HEADER_LIMIT_BYTES = 100 * 2**20
 """The format's own."""
 
@@ -23,9 +24,9 @@ class TensorSizes:
     """Of all tensors as they are stored, without the files' headers."""
 
     @property
-    def elements(self) -> int:
-        """Numbers of all tensors; a float32 checkpoint's parameters."""
-        return sum(math.prod(shape) for shape in self.shapes.values())
+    def parameters(self) -> int:
+        """Numbers of all tensors but the scales of quantized ones; what two layers share counts once."""
+        return sum(math.prod(shape) for name, shape in self.shapes.items() if not name.endswith(_SCALE_SUFFIX))
 
 
 def measure_tensors(checkpoint: Path) -> TensorSizes:

@@ -14,6 +14,7 @@ import torch
 
 import tracewright
 from tracewright.distill.batches import IGNORED, batch_by_length, collate
+from tracewright.distill.cards import write_student_card
 from tracewright.distill.checkpoint import save_checkpoint
 from tracewright.distill.config import DistillConfig
 from tracewright.distill.course import Course, prepare_course
@@ -160,6 +161,7 @@ def _finish(course: Course, model: Any, position: Position, losses: dict[str, fl
         shape=course.shape,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         teacher_parameters=count_parameters(course.teacher.config),
+        licenses=tuple(sorted(manifest.licenses)),
         examples=len(course.data.lessons),
         learnt_tokens=course.data.learnt_tokens,
         left_out=course.data.left_out,
@@ -169,6 +171,7 @@ def _finish(course: Course, model: Any, position: Position, losses: dict[str, fl
         tokens=position.tokens,
         seconds=round(position.seconds, 3),
     )
+    write_student_card(out, written)
     (out / MANIFEST).write_text(json.dumps(written.model_dump(mode="json"), indent=2) + "\n")
     (out / STATE).unlink(missing_ok=True)
     return written

@@ -12,7 +12,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from tracewright.flows.commands import answers, benches, data, jobs, releases, stores
+from tracewright.flows.commands import answers, benches, data, jobs, releases, stores, students
 from tracewright.flows.interrupts import end_now, guard_interrupts
 from tracewright.flows.progress import console
 from tracewright.schemas import TracewrightError
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for commands in (jobs, data, answers, benches):
+for commands in (jobs, data, answers, benches, students):
     commands.register(app)
 app.add_typer(stores.app, name="store")
 app.add_typer(releases.app, name="release")

@@ -23,11 +23,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import tracewright
 from tracewright.distill.batches import Example
+from tracewright.distill.cards import write_quantized_card
 from tracewright.distill.checkpoint import read_config
 from tracewright.distill.losses import LossSum, output_loss
+from tracewright.distill.quantization_report import REPORT, QuantizationReport, read_quantization_report
 from tracewright.distill.quantize.calibration import choose_traces, stack_by_length
 from tracewright.distill.quantize.linear import QuantizedLinear
-from tracewright.distill.quantize.report import REPORT, QuantizationReport, read_quantization_report
 from tracewright.distill.quantize.walk import decoder_layers, list_linears, quantize_layers
 from tracewright.distill.sizes import measure_tensors
 from tracewright.pipeline.release import open_release
@@ -85,15 +86,17 @@ def quantize_checkpoint(
         source_weights_sha256=source,
         release=f"{opened.manifest.name}@{opened.manifest.version}",
         release_digest=opened.manifest.digest,
+        licenses=tuple(sorted(opened.manifest.licenses)),
         calibration_traces=len(data.calibration),
         calibration_tokens=data.tokens,
         layers=layers,
         tensor_bytes=size.bytes,
-        float32_bytes=before.elements * 4,
-        size_ratio=size.bytes / (before.elements * 4),
+        float32_bytes=before.parameters * 4,
+        size_ratio=size.bytes / (before.parameters * 4),
         output_divergence=divergence,
         seconds=round(time.monotonic() - started, 3),
     )
+    write_quantized_card(out, written)
     (out / REPORT).write_text(json.dumps(written.model_dump(mode="json"), indent=2) + "\n")
     return written
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from tracewright.distill.quantization_report import LayerReport
 from tracewright.distill.quantize.grid import LIMIT
 from tracewright.distill.quantize.linear import QuantizedChoice, quantize_linear
-from tracewright.distill.quantize.report import LayerReport
 from tracewright.schemas import InputError
 
 

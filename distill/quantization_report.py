@@ -46,6 +46,8 @@ class QuantizationReport(Frozen):
     source_weights_sha256: str
     release: str
     release_digest: str
+    licenses: tuple[str, ...]
+    """Of the release's rows, SPDX identifiers."""
     calibration_traces: int
     calibration_tokens: int
     layers: tuple[LayerReport, ...]

@@ -1,0 +1,132 @@
+"""The cards of students and of their quantized versions: every figure was measured, or is said to be missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tracewright.distill.evaluation import Evaluation, PairedDifference
+from tracewright.distill.manifest import TrainingManifest
+from tracewright.distill.quantization_report import QuantizationReport
+
+_HEADER = """---
+license: {license}
+library_name: transformers
+pipeline_tag: text-generation
+tags: [reasoning, distillation, tracewright{tags}]
+---
+"""
+_STUDENT = """# {name}
+
+A student of {parameters:,} parameters, {share:.1%} of its teacher's {teacher_parameters:,}: {layers} layers, hidden
+size {hidden}, intermediate size {intermediate}. It was trained by `tracewright distill` on the release {release} alone.
+
+{results}
+
+- **Learnt from** {examples:,} traces{levels}: {losses}; {steps:,} steps of {batch}, {minutes:.1f} minutes on a CPU.
+- **Left out of the release**: {left_out}.
+- **To make it again**: run `{run}`, seed {seed}, tracewright {version}, torch {torch}; teacher `{teacher}` at
+  `{revision}`; release digest `{digest}`. `losses.jsonl` holds the loss curve, `student.json` all settings.
+- **Limits**: it knows the kind of problem that it was trained on, in the teacher's way of writing, and nothing else.
+"""
+_QUANTIZED = """# {name}
+
+The int8 version of a student: weights and activations of every layer in int8 (W8A8, one scale an output channel and
+one a token), embeddings, head and norms in bfloat16. Made by `tracewright quantize`; vLLM loads it as it is
+(compressed-tensors).
+
+{results}
+
+- **Size**: {bytes:,} bytes of tensors, {ratio:.1%} of the {float32:,} in float32, everything counted.
+- **Against the unquantized student**, on the same problems: {change}.
+- **Calibrated** layer by layer on {traces:,} traces of {release} ({tokens:,} tokens), each layer on what the quantized
+  ones before it give; the largest relative error of a layer's output is {worst:.2%} ({worst_layer}). On traces that the
+  calibration did not see the output moved by {divergence:.1e} nats a token. `quantization.json` has every layer.
+"""
+
+
+def write_student_card(
+    checkpoint: Path, manifest: TrainingManifest, evaluation: Evaluation | None = None, asked: str = ""
+) -> None:
+    """README.md beside a student; `asked` says which problems it was evaluated on."""
+    weights = manifest.losses
+    losses = "their text alone"
+    if weights.output:
+        share = weights.output / (weights.trace + weights.output)
+        losses = f"their text and ({share:.0%} of the loss) the teacher's distributions at temperature "
+        losses += f"{weights.temperature:g}"
+    text = _STUDENT.format(
+        name=checkpoint.name,
+        parameters=manifest.parameters,
+        share=manifest.parameters / manifest.teacher_parameters,
+        teacher_parameters=manifest.teacher_parameters,
+        layers=manifest.shape.layers,
+        hidden=manifest.shape.hidden_size,
+        intermediate=manifest.shape.intermediate_size,
+        release=manifest.release,
+        results=_describe_results(evaluation, asked),
+        examples=manifest.examples,
+        levels=f" of the levels {', '.join(map(str, manifest.levels))}" if manifest.levels else "",
+        losses=losses,
+        steps=manifest.training.steps,
+        batch=manifest.training.batch_size,
+        minutes=manifest.seconds / 60,
+        left_out=", ".join(f"{count:,} rows ({why})" for why, count in manifest.left_out.items()) or "nothing",
+        run=manifest.run,
+        seed=manifest.training.seed,
+        version=manifest.code_version,
+        torch=manifest.torch_version,
+        teacher=manifest.teacher,
+        revision=manifest.teacher_revision,
+        digest=manifest.release_digest,
+    )
+    (checkpoint / "README.md").write_text(_header(manifest.licenses, "") + text)
+
+
+def write_quantized_card(
+    checkpoint: Path,
+    report: QuantizationReport,
+    evaluation: Evaluation | None = None,
+    change: PairedDifference | None = None,
+    asked: str = "",
+) -> None:
+    """README.md beside a quantized student; `change` is what it solves beyond the unquantized one."""
+    worst = max(report.layers, key=lambda layer: layer.error)
+    text = _QUANTIZED.format(
+        name=checkpoint.name,
+        results=_describe_results(evaluation, asked),
+        bytes=report.tensor_bytes,
+        ratio=report.size_ratio,
+        float32=report.float32_bytes,
+        change=describe_difference(change) if change else "not measured yet",
+        traces=report.calibration_traces,
+        release=report.release,
+        tokens=report.calibration_tokens,
+        worst=worst.error,
+        worst_layer=worst.name,
+        divergence=report.output_divergence,
+    )
+    (checkpoint / "README.md").write_text(_header(report.licenses, ", int8") + text)
+
+
+def describe_difference(difference: PairedDifference) -> str:
+    """For example `+1.8 points (95 % interval −0.4 to +4.0)`."""
+    low, high = f"{difference.low:+.1f}", f"{difference.high:+.1f}"
+    return f"{difference.points:+.1f} points (95 % interval {low} to {high})".replace("-", "−")
+
+
+def _header(licenses: tuple[str, ...], tags: str) -> str:
+    return _HEADER.format(license=licenses[0].lower() if len(licenses) == 1 else "other", tags=tags)
+
+
+def _describe_results(evaluation: Evaluation | None, asked: str) -> str:
+    if evaluation is None:
+        return "Its accuracy is not measured yet: `tracewright evaluate` does."
+    rows = [
+        f"| level | problems{f' ({asked})' if asked else ''} | solved, greedy | 95 % interval |",
+        "|---|---|---|---|",
+    ]
+    for level in evaluation.levels:
+        accuracy = evaluation.accuracy([level])
+        low, high = accuracy.interval
+        rows.append(f"| {level} | {accuracy.problems:,} | {accuracy.share:.1%} | {low:.1%} to {high:.1%} |")
+    return "\n".join(rows)

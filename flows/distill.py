@@ -1,0 +1,147 @@
+"""A release → a student, its control and its int8 version: the `distill` flow, and the end of the main job."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from tracewright import __version__
+from tracewright.distill.cards import write_quantized_card, write_student_card
+from tracewright.distill.comparison import (
+    CONTROL,
+    QUANTIZED,
+    STUDENT,
+    TEACHER,
+    DemoStudents,
+    make_contender,
+    select_answers,
+)
+from tracewright.distill.config import DistillConfig, TrainingConfig
+from tracewright.distill.evaluation import Evaluation
+from tracewright.distill.manifest import TrainingManifest
+from tracewright.distill.progress import Stopwatch, TrainingStep
+from tracewright.distill.quantization_report import QuantizationReport
+from tracewright.distill.training_process import train_in_process
+from tracewright.flows.evaluate import Asking, evaluate, start_engines
+from tracewright.flows.progress import StageProgress, show_progress
+from tracewright.pipeline.engines import embedded
+from tracewright.pipeline.release import open_release
+from tracewright.schemas import Problem, make_id
+
+STUDENT_FOLDER, CONTROL_FOLDER, QUANTIZED_FOLDER = "student", "control", "student-int8"
+DEMO_LEVELS = (1, 2)
+DEMO_TRAINING = TrainingConfig(threads=1)
+_DEMO_MAX_TOKENS = 160
+"""The longest solution of two operators has about 100 tokens; what goes on beyond is lost in a loop."""
+_FOLDER_DIGITS = 12
+_HELD_OUT = "held out"
+
+
+@flow(name="distill", validate_parameters=False)
+def distill(config: DistillConfig) -> dict[str, TrainingManifest]:
+    """Train the config's student, and its control where it asks for one; a killed run goes on, a finished one is taken.
+
+    The two run side by side, each in a process of its own.
+    """
+    arms = {STUDENT_FOLDER: config}
+    if config.control:
+        arms[CONTROL_FOLDER] = config.as_control
+    with show_progress() as progress:
+        lines = {name: StageProgress(progress, f"train {name}", config.training.steps) for name in arms}
+        runs = {name: train.submit(arm, config.out / name, lines[name]) for name, arm in arms.items()}
+        manifests = {name: run.result() for name, run in runs.items()}
+    rows = [{"arm": name, "run": m.run, "seconds": m.seconds, **m.final_losses} for name, m in manifests.items()]
+    create_table_artifact(rows, key="training", description=f"Students of {config.release.name}")
+    return manifests
+
+
+@task(cache_policy=NO_CACHE)
+def train(config: DistillConfig, out: Path, stage: StageProgress) -> TrainingManifest:
+    """One arm."""
+    log = config.out / "logs" / f"{out.name}.log"
+    manifest = train_in_process(config, out, log, lambda step: stage.update(step.step, describe_step(step)))
+    losses = ", ".join(f"{name} {value:.4f}" for name, value in manifest.final_losses.items())
+    stage.finish(manifest.training.steps, f"{losses}, {manifest.parameters:,} parameters")
+    return manifest
+
+
+def describe_step(step: TrainingStep) -> str:
+    """Loss parts, learning rate and speed, in words that fit a line."""
+    losses = ", ".join(f"{name} {value:.4f}" for name, value in step.losses.items())
+    return f"{losses}, lr {step.learning_rate:.4f}, {step.tokens_per_second:,.0f} tok/s"
+
+
+@flow(name="quantize", validate_parameters=False)
+def quantize(checkpoint: Path, release: Path, out: Path) -> QuantizationReport:
+    """The checkpoint's int8 version."""
+    from tracewright.distill.quantize import quantize_checkpoint
+
+    with show_progress() as progress:
+        stage = StageProgress(progress, "quantize", None)
+        report = quantize_checkpoint(checkpoint, release, out, lambda done, total: stage.update(done, "layers", total))
+        stage.finish(len(report.layers), f"{report.size_ratio:.1%} of the bytes")
+    create_table_artifact([layer.model_dump() for layer in report.layers], key="quantized-layers")
+    return report
+
+
+def distill_demo(release_dir: Path, out: Path, teacher_evaluation: Evaluation, problems: list[Problem]) -> DemoStudents:
+    """Student, control and int8 student of a release by the embedded teacher, compared with it on held-out problems.
+
+    Run again it takes what is there: finished students, the quantized one, answers already given.
+
+    Args:
+        release_dir: the release.
+        out: the folder that gets the students, in a folder of their own for each release and each way of training.
+        teacher_evaluation: the teacher's greedy answers to at least these problems.
+        problems: held-out ones; every model is asked the same.
+    """
+    config = demo_config(release_dir, out)
+    asking = Asking(problems, max_tokens=_DEMO_MAX_TOKENS)
+    logs = config.out / "logs"
+    seconds = Stopwatch()
+    manifests = distill(config)
+    seconds.stop("distill")
+    paths = {CONTROL: config.out / CONTROL_FOLDER, STUDENT: config.out / STUDENT_FOLDER}
+    with ExitStack() as engines:
+        candidates = engines.enter_context(start_engines(paths, asking, logs))
+        paths[QUANTIZED] = config.out / QUANTIZED_FOLDER
+        report = quantize(paths[STUDENT], release_dir, paths[QUANTIZED])
+        seconds.stop("quantize")
+        candidates |= engines.enter_context(start_engines({QUANTIZED: paths[QUANTIZED]}, asking, logs))
+        evaluations = evaluate(paths, asking, logs, candidates)
+    seconds.stop("evaluate")
+    students = DemoStudents(
+        teacher=make_contender(TEACHER, embedded.checkpoint_path(), select_answers(teacher_evaluation, problems)),
+        control=make_contender(CONTROL, paths[CONTROL], evaluations[CONTROL]),
+        student=make_contender(STUDENT, paths[STUDENT], evaluations[STUDENT]),
+        quantized=make_contender(QUANTIZED, paths[QUANTIZED], evaluations[QUANTIZED]),
+        student_manifest=manifests[STUDENT_FOLDER],
+        control_manifest=manifests[CONTROL_FOLDER],
+        quantization=report,
+        seconds=seconds.stages,
+    )
+    write_cards(students)
+    return students
+
+
+def demo_config(release_dir: Path, out: Path) -> DistillConfig:
+    """How the main job trains: both arms side by side, one thread each."""
+    digest = open_release(release_dir).manifest.digest
+    config = DistillConfig(
+        release=release_dir.resolve(), out=out, levels=DEMO_LEVELS, training=DEMO_TRAINING, control=True
+    )
+    settings = config.model_dump(mode="json", exclude={"release", "out"})
+    return config.model_copy(update={"out": out.resolve() / make_id(digest, settings, __version__)[:_FOLDER_DIGITS]})
+
+
+def write_cards(students: DemoStudents) -> None:
+    """The cards of what was made, with the figures that are known now."""
+    student, control, quantized = students.student, students.control, students.quantized
+    write_student_card(student.checkpoint, students.student_manifest, student.evaluation, _HELD_OUT)
+    write_student_card(control.checkpoint, students.control_manifest, control.evaluation, _HELD_OUT)
+    change = students.quantization_change
+    write_quantized_card(quantized.checkpoint, students.quantization, quantized.evaluation, change, _HELD_OUT)
