@@ -18,6 +18,7 @@ from tracewright.schemas import CheckOutcome
 
 MAX_TOKENS = 60
 _EQUATION = re.compile(r"[\d+\-*/(). ]*(?:=[\d+\-*/(). ]+)+")
+_EXPRESSION = re.compile(r"[\d+\-*/(). ]+")
 _BULLETS = ("- ", "* ", "+ ")
 _TOKEN = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+|[-+*/()x×–−÷]")
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "negate": 3}
@@ -55,6 +56,14 @@ def read_binary(text: str) -> tuple[Chain, frozenset[Number], frozenset[Number]]
     comparison = Comparison(CheckOutcome.HOLDS, value, value)
     chain = Chain(sides, ("=",), start, match.end(4), None, "", (comparison,))
     return chain, frozenset((left, right)), frozenset((left, right, value))
+
+
+def read_expression(text: str) -> Side | None:
+    """The side of a text that is nothing but plain arithmetic with an operator; None for any other text."""
+    read = _read(text) if _EXPRESSION.fullmatch(text) else None
+    if read is None or not isinstance(read[0], Operation) or read[0].operator == "negate":
+        return None
+    return make_plain_side(len(text) - len(text.lstrip()), len(text.rstrip()), read[0])
 
 
 def read_equation(text: str, follows: str) -> Chain | None:

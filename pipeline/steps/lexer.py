@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from tracewright.pipeline.steps.regions import LAYOUTS, Region, RegionKind
@@ -34,6 +35,7 @@ class Token(NamedTuple):
     end: int
 
 
+_REMEMBERED_NUMBERS = 4_096
 _OPERATORS = {
     "+": "+", "-": "-", "−": "-", "–": "-", "*": "*", "×": "*", "·": "*", "∙": "*", "⋅": "*", "•": "*", "/": "/",
     "÷": "/", "∕": "/", "⁄": "/", "**": "^", "^": "^", "x": "*", "X": "*", "times": "*", "multiplied by": "*",
@@ -119,6 +121,7 @@ def tokenize(text: str, regions: Sequence[Region] = ()) -> list[Token]:
     return tokens
 
 
+@lru_cache(maxsize=_REMEMBERED_NUMBERS)
 def read_number(text: str) -> tuple[Number, int] | None:
     """A literal's value and its decimals (−1 for an integer); None where it has more digits than the limit."""
     if len(text) > MAX_LITERAL_DIGITS:
@@ -132,6 +135,8 @@ def read_number(text: str) -> tuple[Number, int] | None:
     whole, point, decimals = digits.partition(".")
     if not point:
         return int(whole), -1
+    if not decimals.strip("0"):
+        return int(whole or "0"), len(decimals)
     return normalize(Fraction(int(whole + decimals), 10 ** len(decimals))), len(decimals)
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tracewright.pipeline.steps.arithmetic import read_expression
 from tracewright.pipeline.steps.chains import Chain, Side
 from tracewright.pipeline.steps.lexer import NUMBER, WORDS, Token, read_number, tokenize
 from tracewright.pipeline.steps.number_words import read_number_words
@@ -43,6 +44,9 @@ class Question:
 def read_question(text: str) -> Question:
     """Read a question; of one longer than the limit only the beginning is read."""
     text = text[:MAX_STEP_CHARACTERS]
+    plain = read_expression(text)
+    if plain is not None:
+        return Question(text, frozenset(number for number, _ in scan_numbers(text)), plain)
     regions = find_regions(text)
     has_relation = RELATION_HINT.search(text) is not None
     if not (regions or has_relation or _is_short(text)):
