@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 
 from tracewright.pipeline.verify.extract import AnswerSource, Extraction, extract_marked
 from tracewright.pipeline.verify.limits import MAX_PROSE_CHARS
+from tracewright.pipeline.verify.mathematics import compare_mathematics, prepare
 from tracewright.pipeline.verify.normal_text import normal_words, same_words
 from tracewright.pipeline.verify.phrases import retracted
+from tracewright.pipeline.verify.policy import DEFAULT_POLICY
 from tracewright.pipeline.verify.values import Finding, Truth
 
 _LETTERS = "ABCDEFGHIJ"
@@ -20,6 +22,7 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _LEADING = re.compile(rf"\s*{_LETTER}\s*(?P<mark>[.:,;)。：，、]|$|\s[-–—]|\s)", re.IGNORECASE)
+_EXPLAINED = re.compile(r"\s*(?:because|since|as it|is (?:correct|right|the)|,)", re.IGNORECASE)
 _SEVERAL = re.compile(
     r"\s*(?:options?\s+)?[(\[]?[A-J][)\]]?(?:\s*(?:,|/|&|and|or|,\s*and|,\s*or)\s*[(\[]?[A-J][)\]]?)+\s*[.]?\s*"
 )
@@ -27,6 +30,10 @@ _ONE = re.compile(r"(?<![\w'’])[A-J](?![\w'’])")
 _NAMED = re.compile(
     r"(?i:option|choice|answer|select|choose|pick)(?:\s+(?i:is|would be|should be|letter))?"
     r"[\s:*(\[]*(?P<letter>[A-J])(?![\w'’])"
+)
+_LABEL = re.compile(r"^[ \t*_>#-]*(?:Ans|Answer|Result|Solution)[ \t*_]*[:：][\s*_]*", re.MULTILINE)
+_LAST = re.compile(
+    r"(?:\b(?:is|so|thus|hence|therefore)|[:,])\s*[*(\[]*(?P<letter>[A-J])[*)\]]*\s*[.!?]?\s*$", re.IGNORECASE
 )
 _LONE = re.compile(r"^[\s*(\[]*(?P<letter>[A-J])[\s*)\].:]*$", re.MULTILINE)
 _GOES_WITH = re.compile(r"\b(?:go|going|went) with\s+(?:option\s+)?[*(\[]*(?P<letter>[A-J])(?![\w'’])")
@@ -40,11 +47,13 @@ class Pick:
 
     letters: frozenset[str]
     words: str = ""
+    text: str = ""
+    """The whole text, as it was."""
 
 
 def extract_choice(text: str) -> Extraction | None:
     """The part of a shown text that picks an option: what a mark names, a letter that stands alone, else the text."""
-    marked = extract_marked(text, raw=True)
+    marked = extract_marked(text, raw=True, label=_LABEL)
     if marked is not None:
         correction = retracted(text[marked.start :])
         corrected = _ONE.findall(correction) if correction else []
@@ -54,23 +63,24 @@ def extract_choice(text: str) -> Extraction | None:
         return None
     if read_pick(tail.split("\n")[0]).letters:
         return Extraction(tail.split("\n")[0], AnswerSource.WHOLE, 0)
-    for pattern in (_NAMED, _GOES_WITH, _LONE):
+    for pattern in (_NAMED, _GOES_WITH, _LAST, _LONE):
         *_, last = [None, *pattern.finditer(tail)]
         if last is not None:
-            return Extraction(last["letter"], AnswerSource.ANSWER_IS, len(text) - len(tail) + last.start())
+            return Extraction(last["letter"].upper(), AnswerSource.ANSWER_IS, len(text) - len(tail) + last.start())
     return Extraction(tail, AnswerSource.WHOLE, 0)
 
 
 def read_pick(text: str) -> Pick:
     """The letters and words of an answer such as `(D) Alina`, `B`, `A and C`, `option b`, `Paris`."""
-    text = " ".join(_COMMAND.sub(" ", text).split()).strip(" .")
+    whole = text
+    text = " ".join(_COMMAND.sub(" ", text).split()).strip(" .?!")
     lead = _LEAD.match(text)
     text = text[lead.end() :] if lead else text
     if _SEVERAL.fullmatch(text) or (len(text) > 1 and _RUN_OF_LETTERS.fullmatch(text)):
         return Pick(frozenset(_ONE.findall(text) or text))
     found = _LEADING.match(text)
     if found is None or not _is_a_letter(found, text):
-        return Pick(frozenset(), text)
+        return Pick(frozenset(), text, whole)
     return Pick(frozenset(found["letter"].upper()), text[found.end() :].strip(" .:-–—"))
 
 
@@ -80,6 +90,8 @@ def _is_a_letter(found: re.Match[str], text: str) -> bool:
     if not rest or not found["mark"].isspace():
         return found["letter"].isupper() or not rest or found.group().strip()[0] in "(["
     enclosed = found.group().strip()[-1] in ")]"
+    if _EXPLAINED.match(rest):
+        return found["letter"].isupper()
     return enclosed or (found["letter"].isupper() and found["letter"] not in "AI")
 
 
@@ -104,7 +116,14 @@ def _complete(pick: Pick, choices: Sequence[str]) -> Pick:
     if pick.letters or not pick.words:
         return pick
     matches = [index for index, option in enumerate(choices) if same_words(read_option(option), pick.words)]
+    if not matches:
+        given = prepare(pick.text)
+        matches = [index for index, option in enumerate(choices) if _is_same_value(prepare(read_option(option)), given)]
     return Pick(frozenset(_LETTERS[matches[0]]), pick.words) if len(matches) == 1 and matches[0] < 10 else pick
+
+
+def _is_same_value(option: str, given: str) -> bool:
+    return compare_mathematics(option, given, DEFAULT_POLICY).truth is Truth.SAME
 
 
 def _names_other_option(pick: Pick, choices: Sequence[str]) -> bool:

@@ -13,6 +13,7 @@ _SPACING = re.compile(
     r"|[~\u00a0\u2009\u202f]"
 )
 _MARKDOWN = re.compile(r"(?<![\w)])\*\*|\*\*(?![\w(])|(?<!\w)__(?=\w)|(?<=\w)__(?!\w)|`")
+_HTML = re.compile(r"</?(?:b|i|u|em|strong|code|span|p|br|div|sub|sup)\b[^<>]{0,100}>", re.IGNORECASE)
 _TRAILING = " \t\n.,;:!?"
 
 
@@ -20,7 +21,7 @@ def clean_answer(text: str) -> str:
     """The text with Unicode in its usual form and one space for every space; what it says stays as it is."""
     text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
     text = _THOUSANDS.sub("", text)
-    text = _MARKDOWN.sub("", text)
+    text = _HTML.sub("", _MARKDOWN.sub("", text))
     return " ".join(text.split()).strip()
 
 

@@ -94,6 +94,10 @@ class _Comparison:
     def _collections(self, gold: Node, given: Node) -> Finding | None:
         """Tuples, lists and sets with their members; None where a side is none of them."""
         match gold, given:
+            case Group("{", _, (item,)), other if not is_set(other) and not isinstance(other, Listing):
+                return self.compare(item, other)
+            case other, Group("{", _, (item,)) if not is_set(other) and not isinstance(other, Listing):
+                return self.compare(other, item)
             case Group(), Group() if not is_set(gold) and not is_set(given):
                 return self._tuples(gold, given)
             case ((Group() | Listing()), (Group() | Listing())):
@@ -104,10 +108,6 @@ class _Comparison:
                 crossed = zip(a[1:], b[1:], strict=True)
                 pairs = [(Apply("*", (x, b[0])), Apply("*", (y, a[0]))) for x, y in crossed]
                 return all_same([self.compare(x, y) for x, y in pairs])
-            case Group("{", _, (item,)), other if not is_structure(other):
-                return self.compare(item, other)
-            case other, Group("{", _, (item,)) if not is_structure(other):
-                return self.compare(other, item)
             case _:
                 return None
 

@@ -115,9 +115,21 @@ class ExpressionParser(Cursor, ABC):
                 return base
             if self._accept_circle():
                 return self._postfix_signs(base, "°")
-            exponent = self._signed_power()
+            exponent = self._exponent()
             result = Apply("^", (base, exponent))
             return self._postfix_signs(result)
+
+    def _exponent(self) -> Node:
+        """`e^x(x-1)` is a product: a letter in an exponent is no function."""
+        negative = self._signs()
+        with self.nested():
+            if self.token.kind is Kind.LETTER:
+                exponent: Node = Symbol(self.advance().text)
+                if self.accept("^"):
+                    exponent = Apply("^", (exponent, self._exponent()))
+            else:
+                exponent = self.power()
+        return Apply("neg", (exponent,)) if negative else exponent
 
     def _accept_circle(self) -> bool:
         if self.at("°"):

@@ -26,13 +26,13 @@ from tracewright.pipeline.verify.units import is_unit
 
 _FINAL_WORDS = r"final\s+answers?|最终答案|réponse\s+finale|respuesta\s+final|endgültige\s+antwort"
 _WORDS = r"answers?|答案|答え|réponse|respuesta|antwort|risposta|resposta|ответ"
-_VERB = r"(?:(?:is|are|was|be|equals?|est|es|ist|lautet|è|é)\b|—|是|为|為|は|：|:|=)"
+_VERB = r"(?:->|→|=>|(?:is|are|was|be|equals?|est|es|ist|lautet|è|é)\b|—|是|为|為|は|：|:|=)"
 _BETWEEN = r"[^\n.:=：是为]{0,60}?"
-_FINAL_ANSWER = re.compile(rf"(?:{_FINAL_WORDS})[*_]*(?:{_BETWEEN}{_VERB})?[\s*_:：]*", re.IGNORECASE)
-_ANSWER_IS = re.compile(rf"(?<!\w)(?:{_WORDS})[*_]*{_BETWEEN}{_VERB}[\s*_:：]*", re.IGNORECASE)
+_FINAL_ANSWER = re.compile(rf"(?:{_FINAL_WORDS})[*_]*(?:{_BETWEEN}{_VERB})?[ \t*_:：]*", re.IGNORECASE)
+_ANSWER_IS = re.compile(rf"(?<!\w)(?:{_WORDS})[*_]*{_BETWEEN}{_VERB}[ \t*_:：]*", re.IGNORECASE)
 _ANSWER_LABEL = re.compile(r"^[ \t*_>#-]*(?:A|Ans|Answer|Result|Solution)[ \t*_]*[:：][\s*_]*", re.MULTILINE)
 _HASHES = re.compile(r"####[ \t]*(?P<answer>[^\n]*)")
-_ANSWER_TAG = re.compile(r"</?answer>", re.IGNORECASE)
+_ANSWER_TAG = re.compile(r"</?answer>|\[/?answer\]", re.IGNORECASE)
 _ANNOUNCEMENT = re.compile(r"\\text\s*\{[^{}]*\banswer(?:\s+is)?\s*:?\s*\}", re.IGNORECASE)
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")
 """GSM8K's annotations of what a calculator said."""
@@ -43,7 +43,7 @@ _UNIT_AFTER = re.compile(
 _PERCENT_AFTER = re.compile(r"\s*(?:\$|\\\))?\s*(?:\\?%|percent\b|per\s?cent\b)", re.IGNORECASE)
 _PROSE_WORD = re.compile(r"(?<![\\\w])[^\W\d_]{2,}(?![\w(])")
 _TEXT_COMMAND = re.compile(r"\\(?:text|mbox|textbf|mathrm|operatorname)\s*\{[^{}]*\}")
-_NEXT_SENTENCE = re.compile(r"[.!?]\s+\S|[。！？]")
+_NEXT_SENTENCE = re.compile(r"[.!?]\s+\S|[。！？]|\n")
 _MAX_WORDS = 8
 """An answer that stands alone has at most so many words beside its mathematics."""
 
@@ -71,10 +71,11 @@ class Extraction:
     start: int
 
 
-def extract_marked(text: str, *, raw: bool = False) -> Extraction | None:
+def extract_marked(text: str, *, raw: bool = False, label: re.Pattern[str] = _ANSWER_LABEL) -> Extraction | None:
     """The answer that the last strong mark names, else the last weak one; None where there is no mark.
 
-    With `raw`, what follows a mark in words is the whole sentence and not the mathematics in it.
+    With `raw`, what follows a mark in words is the whole sentence and not the mathematics in it. `label` is what marks
+    an answer at the start of a line.
     """
     final = _prose(text, _FINAL_ANSWER, AnswerSource.FINAL_ANSWER, raw=raw)
     strong = [*_boxed(text), *_hashes(text), *_tags(text), *final]
@@ -82,7 +83,7 @@ def extract_marked(text: str, *, raw: bool = False) -> Extraction | None:
         return max(strong, key=lambda found: found.start)
     weak = [
         *_prose(text, _ANSWER_IS, AnswerSource.ANSWER_IS, raw=raw),
-        *_prose(text, _ANSWER_LABEL, AnswerSource.ANSWER_LABEL, raw=raw),
+        *_prose(text, label, AnswerSource.ANSWER_LABEL, raw=raw),
     ]
     return max(weak, key=lambda found: found.start, default=None)
 
@@ -141,7 +142,7 @@ def _hashes(text: str) -> Iterator[Extraction]:
 def _tags(text: str) -> Iterator[Extraction]:
     opened: int | None = None
     for tag in _ANSWER_TAG.finditer(text):
-        if not tag.group().startswith("</"):
+        if "/" not in tag.group():
             opened = tag.end()
         elif opened is not None and text[opened : tag.start()].strip():
             inner = text[opened : tag.start()]
@@ -156,8 +157,17 @@ def _prose(text: str, mark: re.Pattern[str], source: AnswerSource, *, raw: bool)
     for found in reversed(list(mark.finditer(text, offset))):
         sentence = first_sentence(text[found.end() :])
         if sentence and sentence != "$":
-            yield Extraction(sentence if raw else _stated(sentence, text[found.end() :]), source, found.start())
+            stated = sentence if raw else _stated(sentence, text[found.end() :])
+            yield Extraction(_balanced(stated), source, found.start())
             return
+
+
+def _balanced(text: str) -> str:
+    """The text without a last bracket that nothing opens: `{"answer": 12}`."""
+    closes = text[-1:] in ("}", ")", "]") and text.count(text[-1]) > text.count(
+        {"}": "{", ")": "(", "]": "["}[text[-1]]
+    )
+    return text[:-1].strip(" \"'") if closes else text
 
 
 def _stated(sentence: str, text: str) -> str:
@@ -177,4 +187,4 @@ def _is_answer_itself(text: str) -> bool:
     for start, end in reversed(formulas):
         bare = f"{bare[:start]} {bare[end:]}"
     words = _PROSE_WORD.findall(_TEXT_COMMAND.sub(" ", bare))
-    return len(words) <= _MAX_WORDS and not (words and _NEXT_SENTENCE.search(bare))
+    return len(words) <= _MAX_WORDS and not (words and _NEXT_SENTENCE.search(bare.strip()))

@@ -108,7 +108,8 @@ class _Lexer:
         self._spaced = False
 
     def _read_number(self, start: int) -> None:
-        number = _NUMBERS[Commas.LISTS if self._depth else self._commas].match(self._text, start)
+        is_script = self._last is not None and self._last.text in ("_", "^")
+        number = _NUMBERS[Commas.LISTS if self._depth or is_script else self._commas].match(self._text, start)
         if number is None:
             if self._text[start : start + 2].strip(". ,;)}$"):
                 raise UnreadableError("a point that is no decimal point")

@@ -12,7 +12,7 @@ from tracewright.pipeline.verify.failures import LimitError, UnreadableError
 from tracewright.pipeline.verify.nodes import Apply, Node, Number, Quantity, Words, walk
 from tracewright.pipeline.verify.normal_text import same_words
 from tracewright.pipeline.verify.number_words import read_number_words
-from tracewright.pipeline.verify.parser import parse_answer
+from tracewright.pipeline.verify.parser import changes_number, parse_answer
 from tracewright.pipeline.verify.policy import Policy
 from tracewright.pipeline.verify.short_text import compare_texts
 from tracewright.pipeline.verify.tokens import Commas
@@ -29,6 +29,9 @@ _COMPOUND = re.compile(
 )
 _HAS_MATHEMATICS = re.compile(r"[\d=<>+*/^|(){}\[\]\\!'-]")
 _BASED = re.compile(r"(?P<digits>[0-9A-F]*[A-F][0-9A-F]*)_\{?(?P<base>\d{1,2})\}?")
+_AND_A_HALF = re.compile(r"(?P<whole>\d+) and (?:a|one) (?P<part>half|third|quarter)")
+_PARTS = {"half": "1/2", "third": "1/3", "quarter": "1/4"}
+_SHARE = re.compile(r"(?P<part>\d+) (?P<word>in|out of|to) (?P<whole>\d+)")
 _NO_ANSWERS = frozenset({"nan", "null", "n/a", "na", "none of these", "?"})
 _SPACE = re.compile(r"\s+")
 
@@ -64,9 +67,9 @@ def _compare_readings(gold: str, given: str, policy: Policy, algebra: Algebra | 
         givens = list(readings(given, decimal_comma="." in gold))
     except (UnreadableError, LimitError) as error:
         return Finding(Truth.REFUSED, "text", f"it is not the gold answer's text, and {error}")
-    if isinstance(golds[0], Words):
-        return compare_texts(gold, given, policy)
     findings = [compare_answers(a, b, policy, algebra) for a in golds for b in givens]
+    if isinstance(golds[0], Words) and not any(found.truth is Truth.SAME for found in findings):
+        return compare_texts(gold, given, policy)
     return next((found for found in findings if found.truth is Truth.SAME), findings[0])
 
 
@@ -77,7 +80,7 @@ def readings(text: str, *, decimal_comma: bool) -> Iterator[Node]:
         LimitError, UnreadableError: it means nothing that can be read.
     """
     labelled = _compound(text) or _labelled(text)
-    text = _based(text) or read_number_words(text) or text
+    text = _based(text) or read_number_words(text) or _spoken_fraction(text) or text
     try:
         first = parse_answer(text)
     except UnreadableError:
@@ -92,6 +95,15 @@ def readings(text: str, *, decimal_comma: bool) -> Iterator[Node]:
     yield parse_answer(text, Commas.LISTS)
     if decimal_comma and not any(isinstance(part, Number) and part.decimals for part in walk(first)):
         yield parse_answer(text, Commas.DECIMALS)
+
+
+def _spoken_fraction(text: str) -> str | None:
+    """`12 and a half`, `1 in 6`, `1 out of 6` and `3 to 2` in figures."""
+    mixed = _AND_A_HALF.fullmatch(text)
+    if mixed:
+        return f"{mixed['whole']} {_PARTS[mixed['part']]}"
+    share = _SHARE.fullmatch(text)
+    return share and f"{share['part']}{':' if share['word'] == 'to' else '/'}{share['whole']}"
 
 
 def _based(text: str) -> str | None:
@@ -116,7 +128,7 @@ def _compound(text: str) -> Node | None:
 def _labelled(text: str) -> Node | None:
     """A number and the words for what is counted, in any language: `5 men`, `79 g de cire`."""
     found = _LABELLED.fullmatch(text)
-    if found is None:
+    if found is None or changes_number(found["label"]):
         return None
     try:
         return Quantity(parse_answer(found["amount"]), found["label"])

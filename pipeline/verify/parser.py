@@ -7,13 +7,28 @@ from tracewright.pipeline.verify.failures import LimitError, UnreadableError
 from tracewright.pipeline.verify.lexer import tokenize
 from tracewright.pipeline.verify.limits import MAX_LIST_ITEMS
 from tracewright.pipeline.verify.nodes import Apply, Group, Listing, Matrix, Node, Quantity, Relation, Words
-from tracewright.pipeline.verify.tokens import Commas, Kind
+from tracewright.pipeline.verify.tokens import Commas, Kind, Token
 
 _RELATIONS = ("=", "≠", "<", "≤", ">", "≥", "≈", "∈")
 _SEPARATORS = (",", ";", "and", "or", "\\\\", "&")
 _CLOSING = {"(": (")", "]"), "[": ("]", ")", "["), "]": ("[", "]"), "{": ("}",), "\\{": ("\\}", "}"), "⟨": ("⟩",)}
-_TELLING_WORDS = frozenset({"more", "less", "fewer", "than", "not", "least", "most", "except", "greater", "smaller"})
-"""With these words beside it a number is another answer."""
+_TELLING_WORDS = frozenset(
+    {
+        "more",
+        "less",
+        "fewer",
+        "than",
+        "not",
+        "least",
+        "most",
+        "except",
+        "greater",
+        "smaller",
+        "wrong",
+        "incorrect",
+        "half",
+    }
+)
 _UNIT_SIGNS = ("/", "*", "^", "-", "%")
 
 
@@ -33,6 +48,10 @@ def parse_answer(text: str, commas: Commas = Commas.GROUPS) -> Node:
 
 class AnswerParser(CommandParser):
     """Reads a whole answer."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        super().__init__(tokens)
+        self._in_set = False
 
     def listing(self) -> Node:
         """One item, or several with commas, semicolons, `and` or `or` between them."""
@@ -89,7 +108,7 @@ class AnswerParser(CommandParser):
         words: list[str] = []
         while self.token.kind is Kind.WORD or (words and self._continues_unit()):
             words.append(self.advance().text)
-        if any(word.casefold() in _TELLING_WORDS for phrase in words for word in phrase.split()):
+        if changes_number(" ".join(words)):
             raise UnreadableError(f"{' '.join(words)!r} changes what the number says")
         return " ".join(words)
 
@@ -116,7 +135,7 @@ class AnswerParser(CommandParser):
 
     def _ratio(self) -> Node:
         parts: list[Node] = [self.sum()]
-        while sign := self.accept(":", "choose", "over"):
+        while sign := self.accept("choose", "over") if self._in_set else self.accept(":", "choose", "over"):
             if sign == ":":
                 parts.append(self.sum())
             elif len(parts) == 1 and not (isinstance(parts[0], Apply) and parts[0].name == "binomial"):
@@ -136,12 +155,13 @@ class AnswerParser(CommandParser):
             return node
 
     def _filled(self, left: str) -> Node:
-        currency = self.currency
-        if left in ("\\{", "{"):
-            self._bars = 1
+        currency, in_set = self.currency, self._in_set
+        self._in_set = left in ("\\{", "{")
+        self._bars = int(self._in_set)
         items, alternative = self._items()
-        if left in ("\\{", "{") and self.accept("|", ":"):
+        if self._in_set and self.accept("|", ":"):
             items = [self.listing()]
+        self._in_set = in_set
         right = self.expect(*_CLOSING[left])
         self.currency = currency or self.currency
         if len(items) > 1 and alternative and left == "(":
@@ -149,10 +169,15 @@ class AnswerParser(CommandParser):
         return _group(left, right, items)
 
 
+def changes_number(words: str) -> bool:
+    """Whether a number with these words beside it is another answer: `5 more`, `5 is not it`."""
+    return any(word.casefold() in _TELLING_WORDS for word in words.split())
+
+
 def _group(left: str, right: str, items: list[Node]) -> Node:
     if len(items) == 1:
         (item,) = items
-        if left in ("(", "{") or isinstance(item, Matrix | Relation):
+        if left in ("(", "{", "[") or isinstance(item, Matrix | Relation):
             return item
     if left == "[" and _is_nested_rows(items):
         return Matrix(tuple(item.items for item in items if isinstance(item, Group)))

@@ -9,7 +9,7 @@ from tracewright.pipeline.verify.spans import formulas_in, runs_in
 _LINK = re.compile(
     r"\s*(?:[,;&、，]|(?:[,;]\s*)?\(?(?:and|or|和|或)\b(?:\s+(?:maybe|perhaps|possibly|also|else|even))?"
     r"|[,;]?\s*\(?(?:maybe|perhaps|possibly)\b"
-    r"|[,;.]?\s*(?:or |and )?(?:it |that |this )?(?:could|might|may)(?: also)? be\b"
+    r"|\s+(?:in|out of)|[,;.]?\s*(?:or |and )?(?:it |that |this )?(?:could|might|may)(?: also)? be\b"
     r")\s*\(?",
     re.IGNORECASE,
 )
@@ -31,6 +31,8 @@ _QUALIFIER = re.compile(
     re.IGNORECASE,
 )
 _MAX_QUALIFIER_CHARS = 40
+_QUOTES = ("'", '"', "”", "’")
+_WRAPPING = ' \t*_`"“”‘'
 _SENTENCE_END = re.compile(r"[.!?](?!\s*[Oo]r\b)(?=[\s\"')\]*]|$)|[。！？]|\n")
 _STARTS_AS_ANSWER = re.compile(
     r"[-+−±√∛\\$€£¥₹({\[\]|\d.½⅓⅔¼¾∅π∞=]"
@@ -39,11 +41,18 @@ _STARTS_AS_ANSWER = re.compile(
     r"|[A-Za-z]+(?: [A-Za-z]+){0,2}\s?="
     r"|(?:sqrt|sin|cos|tan|log|ln|pi|exp|factorial)\b"
 )
+_BULLET = re.compile(r"^\s*\n\s*[-•*]\s+")
 _VERDICT = re.compile(
     r"\b(?:no(?: real)? solutions?|does not exist|infinitely many(?: solutions)?|undefined|all real numbers|"
     r"cannot be determined|not enough information)\b",
     re.IGNORECASE,
 )
+_CIRCUMSTANCE = re.compile(r"\b(?:in|for|per|every|from|during|within|after|over)\s+$", re.IGNORECASE)
+_ENUMERATION = re.compile(
+    r"^\s*(?:[#*]+\s*)?(?:(?:step|case|part|question|problem)\s+\d+\s*[:.)]?|\d+[.)](?=\s))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_REMARK = re.compile(r"(?<=[\w%$]) \((?![^()]*(?:or|maybe|perhaps)\b)[^()$\\]*[A-Za-z]{3,}[^()$\\]*\)")
 _GROUNDS = re.compile(r",?\s+(?:since|because)\s", re.IGNORECASE)
 _NEXT_SENTENCE = re.compile(r"[.!?]\s+(?=[A-Z])|\n")
 _ASIDE = re.compile(r"(?<=[.!?\n])\s*(?:Note|Remark|P\.?S|I hope|Let me know|Hope)\b", re.IGNORECASE)
@@ -55,12 +64,12 @@ _RETRACTION = re.compile(
 
 def first_sentence(text: str) -> str:
     """The text up to where its first sentence ends; no sentence ends inside a formula."""
-    text = text.lstrip(" \t\n*_:")
+    text = _BULLET.sub("", text).lstrip(' \t\n*_:"“‘')
     formulas = formulas_in(text)
     for end in _SENTENCE_END.finditer(text):
         if not any(start <= end.start() < stop for start, stop in formulas):
-            return text[: end.start()].strip(" \t*_`")
-    return text.strip(" \t*_`")
+            return text[: end.start()].strip(_WRAPPING)
+    return text.strip(_WRAPPING)
 
 
 def starts_as_answer(text: str) -> bool:
@@ -85,6 +94,7 @@ def last_mathematics(text: str) -> str | None:
     """
     aside = _ASIDE.search(text)
     text = _without_grounds(text[: aside.start()] if aside else text)
+    text = _REMARK.sub("", _ENUMERATION.sub("", text))
     formulas = formulas_in(text)
     spans = sorted([*formulas, *runs_in(text, formulas)])
     *_, verdict = [None, *_VERDICT.finditer(text)]
@@ -93,12 +103,28 @@ def last_mathematics(text: str) -> str | None:
     if not spans:
         return None
     start, end = spans.pop()
-    while spans and _LINK.fullmatch(text[spans[-1][1] : start]):
+    if spans and _is_circumstance(text, spans[-1], start, end):
+        start, end = spans.pop()
+    while spans and _is_linked(text, spans[-1][1], start):
         start, _ = spans.pop()
     qualifier = _QUALIFIER.search(text[max(0, start - _MAX_QUALIFIER_CHARS) : start])
     start -= len(qualifier.group()) if qualifier else 0
     after = text[end:].split("\n", 1)[0]
-    return text[start:end] + _before_clause(after[: len(after) - len(after.lstrip())] + first_sentence(after))
+    tail = "" if after[:1] in _QUOTES else after[: len(after) - len(after.lstrip())] + first_sentence(after)
+    return text[start:end] + _before_clause(tail)
+
+
+def _is_linked(text: str, end: int, start: int) -> bool:
+    """Whether a formula or number that begins at `start` goes on with what ended at `end`: a list, a share, a ratio."""
+    between = text[end:start]
+    return _LINK.fullmatch(between) is not None or (between.strip() == "to" and "ratio" in text[:end].casefold())
+
+
+def _is_circumstance(text: str, before: tuple[int, int], start: int, end: int) -> bool:
+    """Whether the last number only says when or for what an equation before it in its sentence holds."""
+    between = text[before[1] : start]
+    is_equation = "=" in text[slice(*before)] and "=" not in text[start:end]
+    return is_equation and _CIRCUMSTANCE.search(between) is not None and _NEXT_SENTENCE.search(between) is None
 
 
 def _without_grounds(text: str) -> str:

@@ -80,7 +80,7 @@ def _read(node: Node) -> RealSet:
         case Group(left, right, (low, high)):
             return _interval(_bound(low), _bound(high), left == "[", right == "]")
         case Apply("∪", parts):
-            return _unite(piece for part in parts for piece in _read(part))
+            return _unite(piece for part in parts for piece in _read_part(part))
         case Apply("∩", (a, b)):
             return _intersect(_read(a), _read(b))
         case Apply("∖", (a, b)):
@@ -91,6 +91,18 @@ def _read(node: Node) -> RealSet:
             return _from_conditions(node)
         case _:
             raise UndecidedError("no set of real numbers")
+
+
+def _read_part(node: Node) -> RealSet:
+    """A part of a union; a value is the set of it, as braces around one value were taken for grouping."""
+    return _read(node) if is_set_like(node) else (_point(node),)
+
+
+def is_set_like(node: Node) -> bool:
+    """Whether it can be read as a set and not as a number."""
+    return isinstance(node, Group | Relation | Listing | Words) or (
+        isinstance(node, Apply | Symbol) and node.name in ("∪", "∩", "∖", "ℝ", "∅")
+    )
 
 
 def _point(node: Node) -> Piece:

@@ -23,6 +23,8 @@ _MONTH_FIRST = re.compile(rf"(?:on )?({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)? (
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _COPULA = re.compile(r".*\b(?:is|are|was|were|be|called|named|:)\s+(?P<rest>(?!not\b).+)", re.IGNORECASE | re.DOTALL)
 _PREPOSITION = re.compile(r"^(?:in|on|at|by|around)\s+", re.IGNORECASE)
+_PLACED = re.compile(r".+\s(?:in|on|at|by)\s+(?P<rest>\S+)")
+_NEGATION = re.compile(r"\b(?:not|never|no)\b|n't\b", re.IGNORECASE)
 _POLAR = frozenset({"yes", "no", "true", "false"})
 _LIST_WORD = re.compile(r"\s*(?:,|;|&|\band\b)\s*", re.IGNORECASE)
 
@@ -66,6 +68,9 @@ def _candidates(text: str) -> Iterator[str]:
     if stated:
         yield stated["rest"]
     yield _PREPOSITION.sub("", sentence)
+    placed = _PLACED.fullmatch(sentence)
+    if placed and not _NEGATION.search(sentence):
+        yield placed["rest"]
 
 
 def _normal(text: str, policy: Policy) -> str:

@@ -17,6 +17,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _JOINS = frozenset("+-−*/^=<>≤≥≠≈±×·÷√_")
+_WORDS = frozenset({"pi", "sqrt", "sin", "cos", "tan", "ln", "log", "exp"})
 _MONEY_DOLLAR = re.compile(r"\$\s?[-−]?\d[\d,]*(?:\.\d+)?")
 _LONE_NAME = re.compile(r"[$\\(\[\s]*[A-Za-z]+(?:_\{?\w+\}?)?'*(?:\([A-Za-z, ]*\))?[$\\)\]\s]*")
 
@@ -77,6 +78,8 @@ def _belongs(tokens: Sequence[re.Match[str]], index: int) -> bool:
         before = tokens[index - 1].group() if index else ""
         return not (len(before) > 1 and before[-1].isascii() and before[-1].isalpha() and before[0] != "\\")
     if token.lastgroup == "operator":
+        return True
+    if token.group() in _WORDS:
         return True
     if token.lastgroup == "word":
         return len(token.group()) == 1 and (_joins(tokens, index, -1) or _joins(tokens, index, 1))
