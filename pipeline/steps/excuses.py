@@ -48,6 +48,8 @@ def excuse(comparison: Comparison, place: Place, annotations: Sequence[Annotatio
         return _doubt(comparison, "the next calculation goes on behind the result")
     if _names_a_rate(comparison.left, place):
         return _doubt(comparison, "the result stands in a rate")
+    if _is_range(place):
+        return _doubt(comparison, "the left side may be a range")
     if place.relation_before in _ORDERINGS:
         return _doubt(comparison, "an equation in a chain of inequalities")
     for annotation in annotations:
@@ -67,16 +69,12 @@ def _is_difference(left: Number, right: Number, place: Place) -> bool:
 
 
 def _runs_on(left: Number, place: Place) -> bool:
-    """`20 - 4 - 8 = 8 * 1/4 = 2`: the right side begins with the result, and its own result stands behind it."""
+    """`20 - 4 - 8 = 8 * 1/4 = 2`: the right side begins with the result, and no other result stands behind it."""
     tree = place.right.trees[0]
     is_told = place.left.has_unit or place.left.has_lead_in or place.right.has_unit
-    return (
-        is_told
-        and isinstance(tree, Operation)
-        and _leftmost(tree) == left
-        and place.next_side is not None
-        and are_same(place.right, place.next_side)
-    )
+    if not (is_told and isinstance(tree, Operation) and _leftmost(tree) == left):
+        return False
+    return place.next_side is None or are_same(place.right, place.next_side)
 
 
 def _names_a_rate(left: Number, place: Place) -> bool:
@@ -84,6 +82,16 @@ def _names_a_rate(left: Number, place: Place) -> bool:
     tree = place.right.trees[0]
     is_division = isinstance(tree, Operation) and tree.operator == "/"
     return is_division and place.right.has_unit and _leftmost(tree) == left
+
+
+def _is_range(place: Place) -> bool:
+    """`weeks 1-2 = …`."""
+    tree = place.left.trees[0]
+    if not (place.left.has_lead_in and isinstance(tree, Operation) and tree.operator == "-"):
+        return False
+    first, last = tree.arguments
+    written = place.text[place.offset + place.left.start : place.offset + place.left.end]
+    return isinstance(first, Literal) and isinstance(last, Literal) and first.value < last.value and " " not in written
 
 
 def _leftmost(tree: Tree) -> Number | None:

@@ -165,6 +165,9 @@ class _Parser:
         tail = self._tokens[self._position : self._position + 3]
         if len(tail) < 3 or tail[1].text != "/" or tail[0].kind != NUMBER or tail[2].kind != NUMBER:
             return False
+        if tail[0].text == "1":
+            # `14 / 1 / 4`: nobody divides by one.
+            return True
         return tail[0].start > token.end and tail[0].end == tail[1].start and tail[1].end == tail[2].start
 
     def _join(self, tree: Tree, factor: Tree, divided: bool) -> Tree:

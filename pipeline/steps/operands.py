@@ -90,6 +90,9 @@ class _Reader:
         self._settle_words()
         self._strip_operators()
         if self._current.tokens:
+            if any(token.kind == OPERATOR for segment in self._segments for token in segment.tokens):
+                # `20 + 10 more to the 29 + 24 there are = 83`: the expression before may belong to it.
+                self._current.is_clean = False
             self._segments.append(self._current)
         return self._segments
 
