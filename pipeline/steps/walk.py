@@ -16,8 +16,9 @@ from tracewright.pipeline.steps.excuses import Place, excuse
 from tracewright.pipeline.steps.final import check_answer
 from tracewright.pipeline.steps.grammar import Literal, Name
 from tracewright.pipeline.steps.memory import QUESTION, Memory, Standing
+from tracewright.pipeline.steps.miscopies import find_miscopy
 from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS, Annotation, StepReading, read_step
-from tracewright.pipeline.steps.values import Number, UndefinedValueError, as_fraction
+from tracewright.pipeline.steps.values import Number, UndefinedValueError, as_fraction, format_number
 from tracewright.schemas import CheckOutcome, StepCheck
 
 MAX_CLAIMS_PER_STEP = 400
@@ -59,6 +60,8 @@ class _StepWalk:
                     self._check_chain(offset, chain)
         for annotation in self._reading.annotations:
             self._check_annotation(annotation)
+        if not self._memory.has_formulas:
+            self._check_copies()
         template = check_template(self._memory, self._text)
         if template is not None and template.outcome is CheckOutcome.FAILS:
             self._memory.doubtful = (self._index, template)
@@ -264,6 +267,22 @@ class _StepWalk:
         step = self._memory.find_source(value)
         if step is not None and step != self._index:
             self._depends.add(step)
+
+    def _check_copies(self) -> None:
+        """The numbers that the step computes with are those that were mentioned."""
+        memory = self._memory
+        if not memory.seen or memory.worked is not None:
+            return
+        for offset, content in self._reading.pieces:
+            for chain in content.chains:
+                side = chain.sides[0]
+                found = None if side is None else find_miscopy(side, memory.seen, content.mentioned)
+                if side is not None and found is not None:
+                    start, end = offset + side.start, offset + side.end
+                    text = self._text[start:end]
+                    value, original = format_number(found[0]), format_number(found[1])
+                    reason = f"{quote(text)}: {value} was not mentioned before, {original} was"
+                    self._claims.append(Claim(text, start, end, CheckOutcome.FAILS, reason, text))
 
     def _is_worked(self, worked: Standing) -> bool:
         """Whether the step is a line of worked arithmetic: `…; = …`, or equations after such a line."""
