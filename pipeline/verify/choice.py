@@ -17,7 +17,8 @@ from tracewright.pipeline.verify.values import Finding, Truth
 _LETTERS = "ABCDEFGHIJ"
 _LETTER = r"(?<![\w'’])[(\[{]?(?P<letter>[A-Ja-j])[)\]}]*(?![\w'’])"
 _LEAD = re.compile(
-    r"(?:(?:option|choice|answer|letter|for sure|definitely|clearly|probably|likely|most likely|simply|just|indeed|"
+    r"(?:(?:it's|it is|the (?:second |first |third |last )?(?:option|choice|letter)|"
+    r"not [A-J],? but|option|choice|answer|letter|for sure|definitely|clearly|probably|likely|most likely|simply|just|indeed|"
     r"therefore|thus|both|either)\b[\s:,]*)+",
     re.IGNORECASE,
 )

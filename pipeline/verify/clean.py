@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from tracewright.pipeline.verify.spans import unwrap_formulas
+
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
 _THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,?\\[!,]|,\\!)\s*(?=\d{3}(?!\d))")
 _DELIMITER = re.compile(r"\\[()\[\]]|\$\$")
@@ -27,7 +29,7 @@ def clean_answer(text: str) -> str:
 
 def strip_delimiters(text: str) -> str:
     """The cleaned text outside of formula delimiters; a dollar sign before a number stays, it may be a price."""
-    text = _DELIMITER.sub(" ", text)
+    text = _DELIMITER.sub(" ", unwrap_formulas(text))
     if text.startswith("$") and text.rstrip(_TRAILING).endswith("$") and len(text) > 1:
         text = text.rstrip(_TRAILING)[1:-1]
     return " ".join(_SPACING.sub(" ", text).split()).rstrip(" .,;:").lstrip(" ,;:=")

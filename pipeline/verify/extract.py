@@ -33,6 +33,7 @@ _ANSWER_IS = re.compile(rf"(?<!\w)(?:{_WORDS})[*_]*{_BETWEEN}{_VERB}[ \t*_:：]*
 _ANSWER_LABEL = re.compile(r"^[ \t*_>#-]*(?:A|Ans|Answer|Result|Solution)[ \t*_]*[:：][\s*_]*", re.MULTILINE)
 _HASHES = re.compile(r"####[ \t]*(?P<answer>[^\n]*)")
 _ANSWER_TAG = re.compile(r"</?answer>|\[/?answer\]", re.IGNORECASE)
+_ARTICLE = re.compile(r"^(?:so|thus|therefore|hence)?,?\s*(?:the|my|our)?\s+(?=(?:final\s+)?answer)", re.IGNORECASE)
 _ANNOUNCEMENT = re.compile(r"\\text\s*\{[^{}]*\banswer(?:\s+is)?\s*:?\s*\}", re.IGNORECASE)
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")
 """GSM8K's annotations of what a calculator said."""
@@ -135,6 +136,9 @@ def _without_announcement(content: str) -> str:
 def _hashes(text: str) -> Iterator[Extraction]:
     for found in _HASHES.finditer(text):
         answer = found["answer"].strip()
+        announced = _ANSWER_IS.match(_ARTICLE.sub("", answer))
+        if announced:
+            answer = _ARTICLE.sub("", answer)[announced.end() :].strip()
         if answer:
             yield Extraction(answer, AnswerSource.HASHES, found.start())
 

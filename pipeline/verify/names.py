@@ -35,6 +35,8 @@ def name_of(node: Node) -> str | None:
             return None if name in CONSTANTS and name not in "ei" else name
         case Words(text):
             return text.casefold()
+        case Call(name, (Apply("∪" | "∩" | "∖") as event,)):
+            return f"{name}({event})"
         case Call(name, arguments):
             inner = [_argument_name(argument) for argument in arguments]
             return None if None in inner else f"{name}({','.join(map(str, inner))})"

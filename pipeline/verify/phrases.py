@@ -57,7 +57,8 @@ _GROUNDS = re.compile(r",?\s+(?:since|because)\s", re.IGNORECASE)
 _NEXT_SENTENCE = re.compile(r"[.!?]\s+(?=[A-Z])|\n")
 _ASIDE = re.compile(r"(?<=[.!?\n])\s*(?:Note|Remark|P\.?S|I hope|Let me know|Hope)\b", re.IGNORECASE)
 _RETRACTION = re.compile(
-    r"\b(?:wait|actually|correction|oops|scratch that|(?:that|this)(?:'s| is| was) (?:wrong|incorrect|a mistake))\b",
+    r"\b(?:wait|actually|correction|oops|scratch that|(?:that|this)(?:'s| is| was) (?:wrong|incorrect|a mistake)"
+    r"|but\b[^.\n]{1,100}\bso (?:it|the answer) (?=is|must|should))\b",
     re.IGNORECASE,
 )
 

@@ -23,6 +23,13 @@ _MONTH_FIRST = re.compile(rf"(?:on )?({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)? (
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _COPULA = re.compile(r".*\b(?:is|are|was|were|be|called|named|:)\s+(?P<rest>(?!not\b).+)", re.IGNORECASE | re.DOTALL)
 _PREPOSITION = re.compile(r"^(?:in|on|at|by|around)\s+", re.IGNORECASE)
+_KIND_OF_THING = re.compile(
+    r"^(?:the\s+)?(?:letter|word|number|city of|country of|name|year|month|colou?r)\s+", re.IGNORECASE
+)
+_SUBJECT = re.compile(
+    r"(?P<subject>[^,;:]+?)\s+(?:is|was|are|were|has|had|did|does|wrote|won|made|built|became|led|\w+ed)\s",
+    re.IGNORECASE,
+)
 _PLACED = re.compile(r".+\s(?:in|on|at|by)\s+(?P<rest>\S+)")
 _NEGATION = re.compile(r"\b(?:not|never|no)\b|n't\b", re.IGNORECASE)
 _POLAR = frozenset({"yes", "no", "true", "false"})
@@ -55,8 +62,10 @@ def compare_texts(gold: str, given: str, policy: Policy) -> Finding:
 
 def _polar(wanted: str, given: str, policy: Policy) -> Finding:
     """Yes or no: the first word says it, `No, it is not`."""
-    first = re.match(r"\W*(\w+)", given)
-    same = first is not None and _normal(first[1], policy) == wanted and not re.search(r"\bor\b", given)
+    stated = _COPULA.fullmatch(first_sentence(given))
+    firsts = [re.match(r"\W*(\w+)", text) for text in (given, stated["rest"] if stated else "")]
+    same = any(first is not None and _normal(first[1], policy) == wanted for first in firsts)
+    same = same and not re.search(r"\bor\b", given)
     return Finding(Truth.SAME if same else Truth.DIFFERENT, "text", "by its first word")
 
 
@@ -68,6 +77,10 @@ def _candidates(text: str) -> Iterator[str]:
     if stated:
         yield stated["rest"]
     yield _PREPOSITION.sub("", sentence)
+    yield _KIND_OF_THING.sub("", sentence)
+    subject = _SUBJECT.match(sentence)
+    if subject and not _NEGATION.search(sentence):
+        yield subject["subject"]
     placed = _PLACED.fullmatch(sentence)
     if placed and not _NEGATION.search(sentence):
         yield placed["rest"]

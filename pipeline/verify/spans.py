@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 FORMULA = re.compile(
     # A formula has at most 2,000 characters, so that a text of nothing but opening delimiters is read in linear time.
@@ -29,7 +29,20 @@ def formulas_in(text: str) -> list[Interval]:
 
     Two dollar signs that are prices (`$5 each, $10 in all`) enclose no formula.
     """
-    spans: list[Interval] = []
+    return [found.span() for found in _formulas(text) if not _LONE_NAME.fullmatch(found.group())]
+
+
+def unwrap_formulas(text: str) -> str:
+    """The text with its formulas out of their delimiters."""
+    position, parts = 0, list[str]()
+    for found in _formulas(text):
+        width = 2 if found.group()[:2] in ("$$", "\\(", "\\[") else 1
+        parts += [text[position : found.start()], found.group()[width:-width]]
+        position = found.end()
+    return "".join([*parts, text[position:]])
+
+
+def _formulas(text: str) -> Iterator[re.Match[str]]:
     position = 0
     while found := FORMULA.search(text, position):
         price = _MONEY_DOLLAR.match(text, found.start())
@@ -37,9 +50,7 @@ def formulas_in(text: str) -> list[Interval]:
             position = price.end()
             continue
         position = found.end()
-        if not _LONE_NAME.fullmatch(found.group()):
-            spans.append(found.span())
-    return spans
+        yield found
 
 
 def _is_price_pair(formula: str, price: re.Match[str]) -> bool:
