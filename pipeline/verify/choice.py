@@ -15,10 +15,10 @@ from tracewright.pipeline.verify.policy import DEFAULT_POLICY
 from tracewright.pipeline.verify.values import Finding, Truth
 
 _LETTERS = "ABCDEFGHIJ"
-_LETTER = r"(?<![\w'’])[(\[{]?(?P<letter>[A-Ja-j])[)\]}]*(?![\w'’])"
+_LETTER = r"(?<![\w'’])(?:[(\[{]\s*)?(?P<letter>[A-Ja-j])(?:\s*[)\]}])*(?![\w'’])"
 _LEAD = re.compile(
-    r"(?:(?:it's|it is|the (?:second |first |third |last )?(?:option|choice|letter)|"
-    r"not [A-J],? but|option|choice|answer|letter|for sure|definitely|clearly|probably|likely|most likely|simply|just|indeed|"
+    r"(?:(?:it's|it is|the (?:second |first |third |last )?(?:option|choice|letter)|not [A-J],? but|"
+    r"option|choice|answer|letter|for sure|definitely|clearly|probably|likely|most likely|simply|just|indeed|"
     r"therefore|thus|both|either)\b[\s:,]*)+",
     re.IGNORECASE,
 )
@@ -31,11 +31,11 @@ _ONE = re.compile(r"(?<![\w'’])[A-J](?![\w'’])")
 _NAMED = re.compile(
     r"(?i:option|choice|answer|select|choose|pick)(?:\s+(?i:is|would be|should be|letter))?"
     r"[\s:*(\[]*(?P<letter>[A-J])(?![\w'’])"
+    r"|(?<![\w'’])(?P<right>[A-J])[)\]*]* is (?:the )?(?:correct|right|best|answer)"
 )
+_LABELLED = re.compile(r"\s*(?:\*\*)?[(\[]?[A-Ja-j](?:[)\].:。：]|$)")
 _LABEL = re.compile(r"^[ \t*_>#-]*(?:Ans|Answer|Result|Solution)[ \t*_]*[:：][\s*_]*", re.MULTILINE)
-_LAST = re.compile(
-    r"(?:\b(?:is|so|thus|hence|therefore)|[:,])\s*[*(\[]*(?P<letter>[A-J])[*)\]]*\s*[.!?]?\s*$", re.IGNORECASE
-)
+_LAST = re.compile(r"(?:\b(?i:is|so|thus|hence|therefore)|[:,])\s*[*(\[]*(?P<letter>[A-J])[*)\]]*\s*[.!?]?\s*$")
 _LONE = re.compile(r"^[\s*(\[]*(?P<letter>[A-J])[\s*)\].:]*$", re.MULTILINE)
 _GOES_WITH = re.compile(r"\b(?:go|going|went) with\s+(?:option\s+)?[*(\[]*(?P<letter>[A-J])(?![\w'’])")
 _RUN_OF_LETTERS = re.compile(r"A?B?C?D?E?F?G?")
@@ -62,13 +62,15 @@ def extract_choice(text: str) -> Extraction | None:
     tail = text[-MAX_PROSE_CHARS:].strip()
     if not tail:
         return None
-    if read_pick(tail.split("\n")[0]).letters:
-        return Extraction(tail.split("\n")[0], AnswerSource.WHOLE, 0)
+    first = tail.split("\n")[0]
+    if (_LABELLED.match(first) and read_pick(first).letters) or len(read_pick(first).letters) > 1:
+        return Extraction(first, AnswerSource.WHOLE, 0)
     for pattern in (_NAMED, _GOES_WITH, _LAST, _LONE):
         *_, last = [None, *pattern.finditer(tail)]
         if last is not None:
-            return Extraction(last["letter"].upper(), AnswerSource.ANSWER_IS, len(text) - len(tail) + last.start())
-    return Extraction(tail, AnswerSource.WHOLE, 0)
+            letter = next(group for group in last.groups() if group)
+            return Extraction(letter.upper(), AnswerSource.ANSWER_IS, len(text) - len(tail) + last.start())
+    return Extraction(first if read_pick(first).letters else tail, AnswerSource.WHOLE, 0)
 
 
 def read_pick(text: str) -> Pick:

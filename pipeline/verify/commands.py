@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from tracewright.pipeline.verify.expressions import ExpressionParser, read_number
 from tracewright.pipeline.verify.failures import UnreadableError
 from tracewright.pipeline.verify.limits import MAX_LIST_ITEMS
-from tracewright.pipeline.verify.nodes import Apply, Group, Matrix, Node, Symbol
+from tracewright.pipeline.verify.nodes import Apply, Group, Listing, Matrix, Node, Symbol
 from tracewright.pipeline.verify.tokens import Kind
 from tracewright.pipeline.verify.vocabulary import BLACKBOARD, MATRIX_ENVIRONMENTS
+
+_LINES = frozenset({"cases", "align*", "align", "aligned", "gather*", "gathered"})
 
 
 class CommandParser(ExpressionParser):
     """Reads values in which LaTeX commands stand."""
+
+    @abstractmethod
+    def relation(self) -> Node:
+        """Operands with `=`, `<`, `∈` and their like between them."""
 
     def command(self) -> Node:
         name = self.advance().text
@@ -107,6 +115,8 @@ class CommandParser(ExpressionParser):
     def environment(self) -> Node:
         """A matrix, from after its `\\begin`; of `vmatrix` the determinant."""
         name = self._environment_name()
+        if name in _LINES:
+            return self._lines(name)
         if name not in MATRIX_ENVIRONMENTS:
             raise UnreadableError(f"can't read the environment {name!r}")
         if name == "array":
@@ -115,6 +125,25 @@ class CommandParser(ExpressionParser):
         self._environment_name()
         matrix = Matrix(rows)
         return Apply("det", (matrix,)) if name in ("vmatrix", "Vmatrix") else matrix
+
+    def _lines(self, name: str) -> Node:
+        """All lines of a system of equations, or the last one of a calculation."""
+        lines: list[Node] = []
+        while not (self.token.kind is Kind.COMMAND and self.token.text == "end"):
+            start = self._position
+            while self._tokens[self._position].kind is not Kind.END and not self.at("\\\\"):
+                if self.at("&"):
+                    del self._tokens[self._position]
+                elif self.token.kind is Kind.COMMAND and self.token.text == "end":
+                    break
+                else:
+                    self.advance()
+            self._position = start
+            if not self.accept("\\\\"):
+                lines.append(self.relation())
+        self.advance()
+        self._environment_name()
+        return Listing(tuple(lines)) if name == "cases" else lines[-1]
 
     def _environment_name(self) -> str:
         self.expect("{")

@@ -300,7 +300,7 @@ class ExpressionParser(Cursor, ABC):
 
     def _arguments(self, name: str) -> tuple[Node, ...]:
         with self.nested():
-            if self.at("(", "{", "["):
+            if self.at("(", "{", "[", "\\{"):
                 inner = self.bracketed()
                 return inner.items if isinstance(inner, Group) else (inner,)
             if name not in PREFIX_FUNCTIONS:

@@ -44,6 +44,7 @@ _UNIT_AFTER = re.compile(
 _PERCENT_AFTER = re.compile(r"\s*(?:\$|\\\))?\s*(?:\\?%|percent\b|per\s?cent\b)", re.IGNORECASE)
 _PROSE_WORD = re.compile(r"(?<![\\\w])[^\W\d_]{2,}(?![\w(])")
 _TEXT_COMMAND = re.compile(r"\\(?:text|mbox|textbf|mathrm|operatorname)\s*\{[^{}]*\}")
+_DENIAL = re.compile(r"\b(?:not|cannot|never)\b|n't\b", re.IGNORECASE)
 _NEXT_SENTENCE = re.compile(r"[.!?]\s+\S|[。！？]|\n")
 _MAX_WORDS = 8
 """An answer that stands alone has at most so many words beside its mathematics."""
@@ -160,7 +161,9 @@ def _prose(text: str, mark: re.Pattern[str], source: AnswerSource, *, raw: bool)
     offset = max(0, len(text) - MAX_PROSE_CHARS)
     for found in reversed(list(mark.finditer(text, offset))):
         sentence = first_sentence(text[found.end() :])
-        if sentence and sentence != "$":
+        if _DENIAL.search(found.group()):
+            sentence = f"not {sentence}"
+        if sentence.removeprefix("not ") not in ("", "$"):
             stated = sentence if raw else _stated(sentence, text[found.end() :])
             yield Extraction(_balanced(stated), source, found.start())
             return

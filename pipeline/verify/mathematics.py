@@ -33,12 +33,15 @@ _AND_A_HALF = re.compile(r"(?P<whole>\d+) and (?:a|one) (?P<part>half|third|quar
 _PARTS = {"half": "1/2", "third": "1/3", "quarter": "1/4"}
 _SHARE = re.compile(r"(?P<part>\d+) (?P<word>in|out of|to) (?P<whole>\d+)")
 _NO_ANSWERS = frozenset({"nan", "null", "n/a", "na", "none of these", "?"})
+_ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
+_REMARK = re.compile(r"(?<=\d) \((?!or\b|and\b)[A-Za-z][A-Za-z ,]{2,}\)$")
 _SPACE = re.compile(r"\s+")
 
 
 def prepare(text: str) -> str:
-    """The answer's text, cleaned."""
-    return strip_delimiters(clean_answer(text))
+    """The answer's text, cleaned; without an ordinal's ending and a remark in parentheses behind a number."""
+    text = strip_delimiters(clean_answer(text))
+    return _REMARK.sub("", _ORDINAL.sub("", text))
 
 
 def compare_mathematics(gold: str, given: str, policy: Policy, algebra: Algebra | None = None) -> Finding:
@@ -87,6 +90,8 @@ def readings(text: str, *, decimal_comma: bool) -> Iterator[Node]:
         if labelled is None:
             raise
         first = labelled
+    numeral = read_number_words(first.text) if isinstance(first, Words) else None
+    first = parse_answer(numeral) if numeral else first
     yield first
     if labelled is not None and labelled != first:
         yield labelled

@@ -25,6 +25,8 @@ _MAX_WORDS = 20
 def read_number_words(text: str) -> str | None:
     """The numeral for the words that a text begins with, and the words after it; None where it begins with none."""
     words = _WORD.findall(text.lower().replace("-", " "))
+    negative = words[:1] in (["minus"], ["negative"])
+    words = words[1:] if negative else words
     if not words or len(words) > _MAX_WORDS or re.search(r"[^A-Za-z\s,.-]", text):
         return None
     value, count = _read(words)
@@ -33,8 +35,8 @@ def read_number_words(text: str) -> str | None:
     rest = words[count:]
     below = _PARTS.get(rest[0].rstrip("s") if rest[0] != "halves" else "halves") if rest else None
     if below and value:
-        return " ".join([f"{value}/{below}", *rest[1:]])
-    return " ".join([str(value), *rest])
+        return " ".join([f"{'-' * negative}{value}/{below}", *rest[1:]])
+    return " ".join([f"{'-' * negative}{value}", *rest])
 
 
 def _read(words: list[str]) -> tuple[int, int]:

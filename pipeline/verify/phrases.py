@@ -53,9 +53,13 @@ _ENUMERATION = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _REMARK = re.compile(r"(?<=[\w%$]) \((?![^()]*(?:or|maybe|perhaps)\b)[^()$\\]*[A-Za-z]{3,}[^()$\\]*\)")
-_GROUNDS = re.compile(r",?\s+(?:since|because)\s", re.IGNORECASE)
+_GROUNDS = re.compile(
+    r",?\s+(?:since|because|(?:attained|achieved|reached) (?:at|when|for)|(?<=[A-Za-z] )out of)\s"
+    r"(?!.*\b(?:so|thus|then|hence|therefore)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
 _NEXT_SENTENCE = re.compile(r"[.!?]\s+(?=[A-Z])|\n")
-_ASIDE = re.compile(r"(?<=[.!?\n])\s*(?:Note|Remark|P\.?S|I hope|Let me know|Hope)\b", re.IGNORECASE)
+_ASIDE = re.compile(r"(?<=[.!?\n])\s*(?:Note|Remark|P\.?S|I hope|Let me know|Hope|Check:|Verification)", re.IGNORECASE)
 _RETRACTION = re.compile(
     r"\b(?:wait|actually|correction|oops|scratch that|(?:that|this)(?:'s| is| was) (?:wrong|incorrect|a mistake)"
     r"|but\b[^.\n]{1,100}\bso (?:it|the answer) (?=is|must|should))\b",

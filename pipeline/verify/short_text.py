@@ -18,8 +18,8 @@ _MONTHS = (
     *("september", "october", "november", "december"),
 )
 _MONTH = "|".join(f"{month[:3]}(?:{month[3:]})?" if month != "may" else "may" for month in _MONTHS)
-_DAY_FIRST = re.compile(rf"(?:on )?(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\.? (\d{{4}})")
-_MONTH_FIRST = re.compile(rf"(?:on )?({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)? (\d{{4}})")
+_DAY_FIRST = re.compile(rf"(?:on )?(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\.?(?: (\d{{4}}))?")
+_MONTH_FIRST = re.compile(rf"(?:on )?({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?(?: (\d{{4}}))?")
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _COPULA = re.compile(r".*\b(?:is|are|was|were|be|called|named|:)\s+(?P<rest>(?!not\b).+)", re.IGNORECASE | re.DOTALL)
 _PREPOSITION = re.compile(r"^(?:in|on|at|by|around)\s+", re.IGNORECASE)
@@ -102,5 +102,5 @@ def _date(words: str) -> str | None:
         if found:
             year, month, day = (found.groups()[place] for place in order)
             number = month if month.isdigit() else next(i for i, m in enumerate(_MONTHS, 1) if m.startswith(month[:3]))
-            return f"{year}-{int(number):02}-{int(day):02}"
+            return f"{year or ''}-{int(number):02}-{int(day):02}"
     return None

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 FORMULA = re.compile(
     # A formula has at most 2,000 characters, so that a text of nothing but opening delimiters is read in linear time.
-    r"\$\$(?:[^$\\]|\\.){1,2000}\$\$|\$(?:[^$\\]|\\.){1,2000}\$|\\\(.{1,2000}?\\\)|\\\[.{1,2000}?\\\]",
+    r"\$\$(?:[^$\\]|\\.){1,2000}\$\$|\$(?:[^$\\]|\\.){1,2000}\$|\\\(.{1,2000}?\\\)|\\\[.{1,2000}?\\\]"
+    r"|\\begin\{[a-z]{3,9}\*?\}.{1,2000}?\\end\{[a-z]{3,9}\*?\}",
     re.DOTALL,
 )
 _TOKEN = re.compile(
@@ -36,6 +37,8 @@ def unwrap_formulas(text: str) -> str:
     """The text with its formulas out of their delimiters."""
     position, parts = 0, list[str]()
     for found in _formulas(text):
+        if found.group().startswith("\\begin"):
+            continue
         width = 2 if found.group()[:2] in ("$$", "\\(", "\\[") else 1
         parts += [text[position : found.start()], found.group()[width:-width]]
         position = found.end()
