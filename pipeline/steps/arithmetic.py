@@ -11,8 +11,8 @@ from itertools import pairwise
 from tracewright.pipeline.steps import values
 from tracewright.pipeline.steps.chains import Chain, Comparison, Side, make_plain_side
 from tracewright.pipeline.steps.comparison import settle
-from tracewright.pipeline.steps.grammar import Literal, Operation, Tree
 from tracewright.pipeline.steps.lexer import read_number
+from tracewright.pipeline.steps.trees import Literal, Operation, Tree
 from tracewright.pipeline.steps.values import Number
 from tracewright.schemas import CheckOutcome
 

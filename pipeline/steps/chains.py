@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tracewright.pipeline.steps.evaluation import iterate_nodes
-from tracewright.pipeline.steps.grammar import Literal, Name, Operation, Tree
+from tracewright.pipeline.steps.trees import Literal, Name, Operation, Tree, iterate_nodes
 from tracewright.pipeline.steps.values import Number
 from tracewright.schemas import CheckOutcome
 

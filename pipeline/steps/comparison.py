@@ -11,8 +11,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 from tracewright.pipeline.steps.chains import Chain, Comparison, Side
-from tracewright.pipeline.steps.evaluation import MODES, PLAIN, Mode, evaluate, iterate_nodes
-from tracewright.pipeline.steps.grammar import Literal, Name
+from tracewright.pipeline.steps.evaluation import MODES, PLAIN, Mode, evaluate
+from tracewright.pipeline.steps.trees import Literal, Name, iterate_nodes
 from tracewright.pipeline.steps.units import get_unit
 from tracewright.pipeline.steps.values import Number, UndefinedValueError, are_equal, as_fraction
 from tracewright.schemas import CheckOutcome

@@ -11,11 +11,11 @@ from collections import Counter
 
 from tracewright.pipeline.steps.chains import Side
 from tracewright.pipeline.steps.claims import Claim, quote
-from tracewright.pipeline.steps.evaluation import evaluate, iterate_nodes
-from tracewright.pipeline.steps.grammar import Literal, Tree
+from tracewright.pipeline.steps.evaluation import evaluate
 from tracewright.pipeline.steps.lexer import tokenize
 from tracewright.pipeline.steps.memory import Memory
 from tracewright.pipeline.steps.statements import read_expressions
+from tracewright.pipeline.steps.trees import Literal, Tree, iterate_nodes
 from tracewright.pipeline.steps.values import Number, UndefinedValueError, format_number
 from tracewright.schemas import CheckOutcome
 

@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from tracewright.pipeline.steps import polynomials
-from tracewright.pipeline.steps.grammar import Name, Operation, Tree
 from tracewright.pipeline.steps.polynomials import FunctionRule, Monomial, Polynomial, Quotient, TooLargeError
+from tracewright.pipeline.steps.trees import Name, Operation, Tree
 
 MAX_EQUATIONS = 60
 """Of a trace; later ones are proved where they can be, but not remembered."""

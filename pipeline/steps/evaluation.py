@@ -6,15 +6,15 @@ without: people write `25% of 80 = 20` and `80% − 20% = 60` alike. `Mode` says
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from math import comb, gcd, lcm
 from typing import NamedTuple
 
 from tracewright.pipeline.steps import values
-from tracewright.pipeline.steps.grammar import Literal, Name, Operation, Tree
 from tracewright.pipeline.steps.transcendental import FUNCTIONS as REAL_FUNCTIONS
 from tracewright.pipeline.steps.transcendental import PI
+from tracewright.pipeline.steps.trees import Literal, Name, Operation, Tree, iterate_nodes
 from tracewright.pipeline.steps.units import get_unit
 from tracewright.pipeline.steps.values import Number, UndefinedValueError
 
@@ -73,21 +73,6 @@ def evaluate(tree: Tree, names: Mapping[str, Number], mode: Mode = PLAIN) -> Num
     if operator == "negate":
         return -evaluate(arguments[0], names, mode)
     return _apply(operator, [evaluate(argument, names, mode) for argument in arguments], mode, arguments)
-
-
-def iterate_nodes(tree: Tree) -> Iterator[Tree]:
-    """The tree and all trees within it, parents first."""
-    stack = [tree]
-    while stack:
-        node = stack.pop()
-        yield node
-        if isinstance(node, Operation):
-            stack.extend(node.arguments)
-
-
-def find_names(tree: Tree) -> frozenset[str]:
-    """The names in the tree."""
-    return frozenset(node.text for node in iterate_nodes(tree) if isinstance(node, Name))
 
 
 def _apply(operator: str, arguments: list[Number], mode: Mode, trees: tuple[Tree, ...]) -> Number:

@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from tracewright.pipeline.steps.chains import Comparison, Side
 from tracewright.pipeline.steps.comparison import MAX_SHOWN_DECIMALS, are_same, is_rounding
-from tracewright.pipeline.steps.evaluation import iterate_nodes
-from tracewright.pipeline.steps.grammar import Literal, Operation, Tree
 from tracewright.pipeline.steps.reading import Annotation
+from tracewright.pipeline.steps.trees import Literal, Operation, Tree, iterate_nodes
 from tracewright.pipeline.steps.values import Number
 from tracewright.schemas import CheckOutcome
 

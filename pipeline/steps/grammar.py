@@ -8,8 +8,9 @@ Precedence is that of mathematics: powers bind to the right, a leading minus is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from tracewright.pipeline.steps.commands import CLOSERS, FRACTIONS, FUNCTIONS, CommandReader, starts_factor
+from tracewright.pipeline.steps.cursor import SyntaxLimitError
 from tracewright.pipeline.steps.lexer import (
     CLOSE,
     COMMAND,
@@ -24,54 +25,10 @@ from tracewright.pipeline.steps.lexer import (
     Token,
     read_number,
 )
-from tracewright.pipeline.steps.values import Number
+from tracewright.pipeline.steps.trees import Literal, Operation, Tree
 
 MAX_EXPRESSION_TOKENS = 400
-MAX_DEPTH = 40
 MAX_BASE = 36
-MAX_NAME_CHARACTERS = 40
-
-
-class Literal(NamedTuple):
-    """A number as it is written; `decimals` is −1 for an integer."""
-
-    value: Number
-    decimals: int
-
-
-class Name(NamedTuple):
-    """A variable, with its subscript: `x`, `a_1`."""
-
-    text: str
-
-
-class Operation(NamedTuple):
-    """`+ − * / ^` of two trees, or a function (`negate`, `percent`, `!`, `sqrt`, `abs`, …) of its arguments."""
-
-    operator: str
-    arguments: tuple[Tree, ...]
-
-
-Tree = Literal | Name | Operation
-
-
-class _SyntaxLimitError(Exception):
-    """The tokens are no expression of the grammar, or one beyond its limits."""
-
-
-_FUNCTIONS = {
-    "\\sin": "sin", "\\cos": "cos", "\\tan": "tan", "\\cot": "cot", "\\sec": "sec", "\\csc": "csc",
-    "\\arcsin": "arcsin", "\\arccos": "arccos", "\\arctan": "arctan", "\\ln": "ln", "\\log": "log",
-    "\\exp": "exp", "\\gcd": "gcd", "\\max": "max", "\\min": "min", "\\lcm": "lcm",
-    "sqrt": "sqrt", "gcd": "gcd", "lcm": "lcm", "max": "max", "min": "min", "floor": "floor", "ceil": "ceil",
-    "abs": "abs", "log": "log", "ln": "ln", "sin": "sin", "cos": "cos", "tan": "tan", "round": "round",
-}  # fmt: skip
-_CLOSERS = {"(": ")", "[": "]", "{": "}"}
-_GREEK = {
-    "\\alpha", "\\beta", "\\gamma", "\\delta", "\\epsilon", "\\varepsilon", "\\theta", "\\lambda", "\\mu", "\\phi",
-    "\\varphi", "\\omega", "\\sigma", "\\tau", "\\rho", "\\psi", "\\eta", "\\kappa", "\\nu", "\\xi", "\\zeta",
-    "\\Delta", "\\ell", "\\Gamma", "\\Omega", "\\Phi", "\\Theta",
-}  # fmt: skip
 
 
 def parse(tokens: Sequence[Token]) -> tuple[Tree, ...]:
@@ -88,43 +45,28 @@ def parse(tokens: Sequence[Token]) -> tuple[Tree, ...]:
     return (first,) if second is None or second == first else (first, second)
 
 
-class _Parser:
+class _Parser(CommandReader):
     """Recursive descent over one list of tokens; `other_reading` takes the second reading of every ambiguous form."""
 
     def __init__(self, tokens: Sequence[Token], other_reading: bool) -> None:
-        self._tokens = tokens
-        self._position = 0
-        self._depth = 0
+        super().__init__(tokens)
         self._other = other_reading
         self.is_ambiguous = False
 
     def parse(self) -> Tree | None:
         try:
             tree = self._sum()
-        except (_SyntaxLimitError, IndexError):
+        except (SyntaxLimitError, IndexError):
             return None
         return tree if self._position == len(self._tokens) else None
 
-    def _peek(self, kind: str, text: str | None = None) -> bool:
-        if self._position >= len(self._tokens):
-            return False
-        token = self._tokens[self._position]
-        return token.kind == kind and (text is None or token.text == text)
-
-    def _take(self) -> Token:
-        token = self._tokens[self._position]
-        self._position += 1
-        return token
-
     def _sum(self) -> Tree:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise _SyntaxLimitError
+        self._descend()
         tree = self._product()
         while self._peek(OPERATOR) and self._tokens[self._position].text in "+-±":
             operator = self._take().text
             tree = Operation(operator, (tree, self._product()))
-        self._depth -= 1
+        self._ascend()
         return tree
 
     def _product(self) -> Tree:
@@ -136,7 +78,7 @@ class _Parser:
                 self._position += 1
                 tree = self._multiply(tree, token)
                 divided = divided or token.text == "/"
-            elif _starts_factor(token) and not (token.kind == NUMBER and not self._may_follow_number()):
+            elif starts_factor(token) and not (token.kind == NUMBER and not self._may_follow_number()):
                 self.is_ambiguous = self.is_ambiguous or divided
                 factor = self._power()
                 tree = self._join(tree, factor, divided)
@@ -182,12 +124,10 @@ class _Parser:
 
     def _signed(self) -> Tree:
         if self._peek(OPERATOR) and self._tokens[self._position].text in "+-±":
-            self._depth += 1
-            if self._depth > MAX_DEPTH:
-                raise _SyntaxLimitError
+            self._descend()
             sign = self._take().text
             tree = self._signed()
-            self._depth -= 1
+            self._ascend()
             if sign == "±":
                 return Operation("±", (Literal(0, -1), tree))
             if sign == "+":
@@ -216,11 +156,9 @@ class _Parser:
             if following[0].text == "\\circ" and following[1].kind == CLOSE:
                 self._position += 3
                 return Operation("degrees", (base,))
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise _SyntaxLimitError
+        self._descend()
         exponent = self._signed()
-        self._depth -= 1
+        self._ascend()
         return Operation("^", (base, exponent))
 
     def _postfix(self, tree: Tree) -> Tree:
@@ -245,7 +183,12 @@ class _Parser:
         return tree
 
     def _primary(self) -> Tree:
-        token = self._take()
+        self._descend()
+        tree = self._read_primary(self._take())
+        self._ascend()
+        return tree
+
+    def _read_primary(self, token: Token) -> Tree:
         if token.kind == NUMBER:
             return self._number(token)
         if token.kind == MONEY:
@@ -256,20 +199,20 @@ class _Parser:
             return self._name(token.text)
         if token.kind == MARK and token.text == "|":
             return self._absolute()
-        if token.kind == COMMAND or (token.kind == WORDS and token.text in _FUNCTIONS):
+        if token.kind == COMMAND or (token.kind == WORDS and token.text in FUNCTIONS):
             return self._command(token)
-        raise _SyntaxLimitError
+        raise SyntaxLimitError
 
     def _number(self, token: Token) -> Tree:
         read = read_number(token.text)
         if read is None:
-            raise _SyntaxLimitError
+            raise SyntaxLimitError
         literal = Literal(*read)
         if self._peek(MARK, "_"):
             return self._in_base(token.text)
         if self._is_mixed_number(literal):
             return Operation("+", (literal, self._fraction_of_mixed()))
-        if self._peek(COMMAND) and self._tokens[self._position].text in _FRACTIONS and literal.decimals < 0:
+        if self._peek(COMMAND) and self._tokens[self._position].text in FRACTIONS and literal.decimals < 0:
             self.is_ambiguous = True
             if not self._other:
                 return Operation("+", (literal, self._command(self._take())))
@@ -280,9 +223,9 @@ class _Parser:
         self._take()
         base = self._subscript()
         if not (base.isdecimal() and digits.isdecimal() and len(base) <= 2 and 2 <= int(base) <= MAX_BASE):
-            raise _SyntaxLimitError
+            raise SyntaxLimitError
         if any(int(digit) >= int(base) for digit in digits):
-            raise _SyntaxLimitError
+            raise SyntaxLimitError
         return Literal(int(digits, int(base)), -1)
 
     def _is_mixed_number(self, whole: Literal) -> bool:
@@ -299,186 +242,8 @@ class _Parser:
 
     def _group(self, token: Token) -> Tree:
         tree = self._sum()
-        if not self._peek(CLOSE, _CLOSERS[token.text]):
-            if token.text == "{" and self._peek(COMMAND) and self._tokens[self._position].text in _CHOOSE:
-                self._take()
-                tree = Operation("binomial", (tree, self._sum()))
-            if not self._peek(CLOSE, _CLOSERS[token.text]):
-                raise _SyntaxLimitError
-        self._take()
+        if token.text == "{" and self._peek(COMMAND, "\\choose"):
+            self._take()
+            tree = Operation("binomial", (tree, self._sum()))
+        self._expect(CLOSE, CLOSERS[token.text])
         return tree
-
-    def _absolute(self) -> Tree:
-        tree = self._sum()
-        if not self._peek(MARK, "|"):
-            raise _SyntaxLimitError
-        self._take()
-        return Operation("abs", (tree,))
-
-    def _name(self, text: str) -> Tree:
-        if self._peek(MARK, "_"):
-            self._take()
-            text += "_" + self._subscript()
-        while self._peek(MARK) and self._tokens[self._position].text in "'′":
-            self._take()
-            text += "'"
-        if len(text) > MAX_NAME_CHARACTERS:
-            raise _SyntaxLimitError
-        if text.rstrip("'")[0] in _FUNCTION_LETTERS and self._is_called():
-            return Operation("call:" + text, self._arguments(self._take()))
-        return Name(text)
-
-    def _is_called(self) -> bool:
-        return self._peek(OPEN, "(") and self._tokens[self._position].start <= self._tokens[self._position - 1].end + 6
-
-    def _subscript(self) -> str:
-        if not self._peek(OPEN, "{"):
-            return self._take().text
-        self._take()
-        parts: list[str] = []
-        while not self._peek(CLOSE, "}"):
-            if self._peek(OPEN, "{") or len(parts) > MAX_NAME_CHARACTERS:
-                raise _SyntaxLimitError
-            parts.append(self._take().text)
-        self._take()
-        return "".join(parts)
-
-    def _command(self, token: Token) -> Tree:
-        text = token.text
-        if text in _FRACTIONS:
-            top = self._argument()
-            return Operation("/", (top, self._argument()))
-        if text in ("\\binom", "\\dbinom", "\\tbinom"):
-            top = self._argument()
-            return Operation("binomial", (top, self._argument()))
-        if text == "\\sqrt":
-            return self._root()
-        if text in ("\\boxed", "\\fbox", "\\overbrace", "\\underbrace"):
-            return self._argument()
-        if text in _DECORATIONS:
-            return Name(text + self._decorated())
-        if text == "\\pi":
-            return Operation("pi", ())
-        if text in _GREEK:
-            return self._name(text)
-        if text in ("\\lfloor", "\\lceil"):
-            return self._rounding(text)
-        if text in ("\\lvert", "\\vert"):
-            return self._bars()
-        if text in _FUNCTIONS:
-            return self._function(_FUNCTIONS[text])
-        raise _SyntaxLimitError
-
-    def _decorated(self) -> str:
-        """What stands under a bar, an arrow or an angle: letters and digits, as they are."""
-        if self._peek(OPEN, "{"):
-            self._take()
-            parts: list[str] = []
-            while not self._peek(CLOSE, "}"):
-                if len(parts) > MAX_NAME_CHARACTERS or self._peek(OPEN):
-                    raise _SyntaxLimitError
-                parts.append(self._take().text)
-            self._take()
-            return " ".join(parts)
-        token = self._take()
-        if token.kind not in (NAME, NUMBER) and token.text not in _GREEK:
-            raise _SyntaxLimitError
-        return token.text
-
-    def _argument(self) -> Tree:
-        """What follows a command: a group, or one digit or letter (`\\frac12`)."""
-        token = self._tokens[self._position]
-        if token.kind == NUMBER and len(token.text) > 1 and token.text.isdecimal():
-            return self._split_digit(token)
-        return self._primary()
-
-    def _split_digit(self, token: Token) -> Tree:
-        rest = Token(NUMBER, token.text[1:], token.start + 1, token.end)
-        before, after = self._tokens[: self._position], self._tokens[self._position + 1 :]
-        self._tokens = [*before, rest, *after]
-        return Literal(int(token.text[0]), -1)
-
-    def _root(self) -> Tree:
-        degree: Tree = Literal(2, -1)
-        if self._peek(OPEN, "["):
-            degree = self._group(self._take())
-        return Operation("root", (self._argument(), degree))
-
-    def _rounding(self, opening: str) -> Tree:
-        closing, name = ("\\rfloor", "floor") if opening == "\\lfloor" else ("\\rceil", "ceil")
-        tree = self._sum()
-        if not self._peek(COMMAND, closing):
-            raise _SyntaxLimitError
-        self._take()
-        return Operation(name, (tree,))
-
-    def _bars(self) -> Tree:
-        tree = self._sum()
-        if not (self._peek(COMMAND, "\\rvert") or self._peek(COMMAND, "\\vert")):
-            raise _SyntaxLimitError
-        self._take()
-        return Operation("abs", (tree,))
-
-    def _function(self, name: str) -> Tree:
-        base: tuple[Tree, ...] = ()
-        if name == "log" and self._peek(MARK, "_"):
-            self._take()
-            base = (self._argument(),)
-        exponent = self._function_exponent()
-        if self._peek(OPEN, "(") or self._peek(OPEN, "{"):
-            arguments = self._arguments(self._take())
-        else:
-            arguments = (self._power(),)
-        tree: Tree = Operation(name, (*arguments, *base))
-        return tree if exponent is None else Operation("^", (tree, exponent))
-
-    def _function_exponent(self) -> Tree | None:
-        if not self._peek(OPERATOR, "^"):
-            return None
-        self._take()
-        exponent = self._argument()
-        if not isinstance(exponent, Literal):
-            raise _SyntaxLimitError
-        return exponent
-
-    def _arguments(self, opening: Token) -> tuple[Tree, ...]:
-        arguments = [self._sum()]
-        while self._position < len(self._tokens) and self._tokens[self._position].text == ",":
-            self._take()
-            arguments.append(self._sum())
-        if not self._peek(CLOSE, _CLOSERS[opening.text]):
-            raise _SyntaxLimitError
-        self._take()
-        return tuple(arguments)
-
-
-_FUNCTION_LETTERS = set("fghpqFGHPQTSVNE")
-"""Letters that are a function where a bracket follows them; with any other letter it is a product."""
-_DECORATIONS = {
-    "\\angle", "\\triangle", "\\overline", "\\overrightarrow", "\\vec", "\\bar", "\\hat", "\\tilde", "\\mathbf",
-    "\\mathcal", "\\mathbb", "\\widehat", "\\underline", "\\measuredangle", "\\dot", "\\mathit",
-}  # fmt: skip
-_FRACTIONS = ("\\frac", "\\dfrac", "\\tfrac", "\\cfrac")
-_CHOOSE = ("\\choose",)
-
-
-def _starts_factor(token: Token) -> bool:
-    if token.kind in (NUMBER, NAME, MONEY):
-        return True
-    if token.kind == OPEN:
-        return True
-    return token.kind == COMMAND and (
-        token.text in _FUNCTIONS or token.text in _FRACTIONS or token.text in _GREEK or token.text in _FACTOR_COMMANDS
-    )
-
-
-_FACTOR_COMMANDS = _DECORATIONS | {
-    "\\sqrt",
-    "\\pi",
-    "\\binom",
-    "\\dbinom",
-    "\\tbinom",
-    "\\boxed",
-    "\\lfloor",
-    "\\lceil",
-}

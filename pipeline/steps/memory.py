@@ -8,8 +8,8 @@ from tracewright.pipeline.steps.chains import Side
 from tracewright.pipeline.steps.claims import Claim
 from tracewright.pipeline.steps.equations import Equations
 from tracewright.pipeline.steps.evaluation import evaluate
-from tracewright.pipeline.steps.grammar import Tree
 from tracewright.pipeline.steps.question import Question
+from tracewright.pipeline.steps.trees import Tree
 from tracewright.pipeline.steps.values import Number, UndefinedValueError
 
 QUESTION = -1

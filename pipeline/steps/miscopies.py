@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from tracewright.pipeline.steps.chains import Side
-from tracewright.pipeline.steps.evaluation import iterate_nodes
-from tracewright.pipeline.steps.grammar import Literal
+from tracewright.pipeline.steps.trees import Literal, iterate_nodes
 from tracewright.pipeline.steps.values import Number
 
 MIN_DIGITS = 3

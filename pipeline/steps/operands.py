@@ -90,7 +90,7 @@ class _Reader:
         self._settle_words()
         self._strip_operators()
         if self._current.tokens:
-            if any(token.kind == OPERATOR for segment in self._segments for token in segment.tokens):
+            if _has_operator(self._current) and any(map(_has_operator, self._segments)):
                 # `20 + 10 more to the 29 + 24 there are = 83`: the expression before may belong to it.
                 self._current.is_clean = False
             self._segments.append(self._current)
@@ -311,6 +311,10 @@ class _Reader:
         while tokens and tokens[-1].kind in (OPERATOR, MONEY):
             tokens.pop()
             self._current.is_clean = False
+
+
+def _has_operator(segment: Segment) -> bool:
+    return any(token.kind == OPERATOR for token in segment.tokens)
 
 
 def _modifies(words: str) -> bool:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
+from hashlib import blake2b
 from math import isqrt
 from typing import NamedTuple
 
 from tracewright.pipeline.steps.evaluation import evaluate
-from tracewright.pipeline.steps.grammar import Literal, Name, Operation, Tree
+from tracewright.pipeline.steps.trees import Literal, Name, Operation, Tree
 from tracewright.pipeline.steps.values import UndefinedValueError
 
 MAX_TERMS = 120
@@ -248,15 +249,20 @@ class _Builder:
         return self._atom(tree)
 
     def _atom(self, tree: Operation) -> Quotient:
-        """An atom named after the tree in a canonical form, so that equal trees are the same atom."""
+        """An atom named after the tree in a canonical form, so that equal trees are the same atom.
+
+        The name is a hash: written out, the names of nested atoms would double with every level.
+        """
         parts: list[str] = []
         for argument in tree.arguments:
             quotient = self.build(argument)
             parts.append(f"{sorted(quotient.top.items())}/{sorted(quotient.bottom.items())}")
-        return Quotient({((f"{tree.operator}({';'.join(parts)})", 1),): Fraction(1)}, ONE)
+        digest = blake2b(";".join(parts).encode(), digest_size=_ATOM_BYTES).hexdigest()
+        return Quotient({((f"{tree.operator}({digest})", 1),): Fraction(1)}, ONE)
 
 
 _MAX_CALL_DEPTH = 3
+_ATOM_BYTES = 12
 
 
 def replace_name(tree: Tree, name: str, value: Tree) -> Tree:

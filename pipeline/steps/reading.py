@@ -14,10 +14,10 @@ from typing import NamedTuple
 from tracewright.pipeline.steps.arithmetic import read_binary, read_equation, read_sentence
 from tracewright.pipeline.steps.chains import Chain, Side, make_plain_side
 from tracewright.pipeline.steps.comparison import settle
-from tracewright.pipeline.steps.grammar import Literal
 from tracewright.pipeline.steps.lexer import NUMBER, Token, read_number, tokenize
 from tracewright.pipeline.steps.regions import find_regions
 from tracewright.pipeline.steps.statements import read_chains
+from tracewright.pipeline.steps.trees import Literal
 from tracewright.pipeline.steps.values import Number
 
 MAX_STEP_CHARACTERS = 20_000

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from tracewright.pipeline.steps import operands
 from tracewright.pipeline.steps.chains import Chain, Side, make_side
-from tracewright.pipeline.steps.grammar import Operation, parse
+from tracewright.pipeline.steps.grammar import parse
 from tracewright.pipeline.steps.lexer import (
     BREAK,
     CLOSE,
@@ -25,6 +25,7 @@ from tracewright.pipeline.steps.lexer import (
     Token,
 )
 from tracewright.pipeline.steps.operands import Segment
+from tracewright.pipeline.steps.trees import Operation
 
 MAX_CHAIN_SIDES = 60
 

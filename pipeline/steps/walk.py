@@ -14,10 +14,10 @@ from tracewright.pipeline.steps.equations import IDENTITY
 from tracewright.pipeline.steps.evaluation import evaluate
 from tracewright.pipeline.steps.excuses import Place, excuse
 from tracewright.pipeline.steps.final import check_answer
-from tracewright.pipeline.steps.grammar import Literal, Name
 from tracewright.pipeline.steps.memory import QUESTION, Memory, Standing
 from tracewright.pipeline.steps.miscopies import find_miscopy
 from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS, Annotation, StepReading, read_step
+from tracewright.pipeline.steps.trees import Literal, Name
 from tracewright.pipeline.steps.values import Number, UndefinedValueError, as_fraction, format_number
 from tracewright.schemas import CheckOutcome, StepCheck
 

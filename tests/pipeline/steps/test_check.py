@@ -19,6 +19,12 @@ HOSTILE_SECONDS = 2.0
 HOSTILE = {
     "tower of powers": "9^" * 5_000 + "9 = 1",
     "big power": "9**9**9**9 = 1 and 2^1000000 = 3 and (2^1000)^1000 = 1",
+    "tower within the limits": "2" + "^2" * 50 + " = 4 and $x" + "^{x" * 30 + "}" * 30 + " = 1$",
+    "roots": "$" + r"\sqrt" * 390 + " 2 = 1$ and $" + r"\sqrt{x+" * 30 + "1" + "}" * 30 + " = 2$",
+    "money": "$" * 390 + "1 = 1",
+    "calls": "$" + "f(" * 30 + "x" + ")" * 30 + " = x$ and $f(x) = f(f(x))f(f(x))$" * 5 + "$f(3) = f(f(f(2)))$",
+    "long sums": "$x" + "+x" * 190 + " = 191x$ and 1" + "+1" * 190 + " = 191",
+    "fractions of names": "$" + r"\frac{1}{x+" * 25 + "1" + "}" * 25 + " = y$ " * 3,
     "factorials": "1000000! = 1 and " + "9!" * 300 + " = 2",
     "nesting": "(" * 20_000 + "1" + ")" * 20_000 + " = 1",
     "latex nesting": "$" + r"\frac{1}{" * 2_000 + "1" + "}" * 2_000 + " = 1$",
