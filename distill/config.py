@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from tracewright.pipeline.config import ConfigPath, ModelName
 from tracewright.schemas.base import Frozen
 
+DEFAULT_SHARE = 0.067
 MIN_SHARE, MAX_SHARE = 0.035, 0.072
 """The preset's range: what the method gives students of."""
 HIDDEN_MULTIPLE = 32
@@ -27,14 +28,14 @@ class StudentShape(Frozen):
 class StudentConfig(Frozen):
     """How large the student is: a share of the teacher's parameters, or a shape."""
 
-    share: float = Field(default=0.067, ge=MIN_SHARE, le=MAX_SHARE)
-    """Of the teacher's parameters; the shape is computed from it."""
+    share: float | None = Field(default=None, ge=MIN_SHARE, le=MAX_SHARE)
+    """Of the teacher's parameters; the shape is computed from it. 0.067 where neither is given."""
     shape: StudentShape | None = None
     """Sizes of your own, whatever their share."""
 
     @model_validator(mode="after")
     def _check_one_of_them(self) -> Self:
-        if self.shape is not None and "share" in self.model_fields_set:
+        if self.shape is not None and self.share is not None:
             raise ValueError("share and shape both say how large the student is: leave one out")
         return self
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import tracewright
-from tracewright.distill.config import DistillConfig
+from tracewright.distill.config import DEFAULT_SHARE, DistillConfig
 from tracewright.distill.data import TrainingData, read_lessons
 from tracewright.distill.student import StudentShape, choose_shape
 from tracewright.distill.targets import LoadedTeacher, check_teacher, load_teacher
@@ -49,7 +49,7 @@ def prepare_course(config: DistillConfig) -> Course:
     check_teacher(release, teacher, outputs=config.losses.output > 0)
     limit = int(teacher.config.max_position_embeddings)
     data = read_lessons(release, teacher.tokenizer, levels=config.levels, max_tokens=limit)
-    shape = config.student.shape or choose_shape(teacher.config, config.student.share)
+    shape = config.student.shape or choose_shape(teacher.config, config.student.share or DEFAULT_SHARE)
     return Course(config, release, teacher, data, shape, _identify(config, data.digest, teacher, shape))
 
 

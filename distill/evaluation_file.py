@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from tracewright.distill.evaluation import Answered, Evaluation
+from tracewright.distill.manifest import write_whole
 from tracewright.pipeline.engines.checkpoint import identify_checkpoint
 from tracewright.pipeline.engines.vllm_engine import VllmSettings
 from tracewright.pipeline.verify import VERIFIER_VERSION
@@ -62,4 +63,4 @@ def save_evaluation(checkpoint: Path, key: str, evaluation: Evaluation) -> None:
     stored = _StoredEvaluation(
         format="tracewright-evaluation/1", key=key, seconds=round(evaluation.seconds, 3), answers=answers
     )
-    (checkpoint / EVALUATION).write_text(stored.model_dump_json() + "\n")
+    write_whole(checkpoint / EVALUATION, stored)

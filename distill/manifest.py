@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tracewright.distill.config import LossConfig, StudentConfig, StudentShape, TrainingConfig
 from tracewright.schemas import IntegrityError
@@ -69,6 +70,13 @@ def read_training_manifest(checkpoint: Path) -> TrainingManifest | None:
             f"{path} is not a student's manifest ({summarize(error)}): take an intact copy of "
             f"{checkpoint}, or train again"
         ) from error
+
+
+def write_whole(path: Path, content: BaseModel) -> None:
+    """Write JSON aside and rename it: after a crash the file is there whole, or not at all."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    aside.write_text(content.model_dump_json(indent=2) + "\n")
+    aside.replace(path)
 
 
 def summarize(error: ValidationError) -> str:

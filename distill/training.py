@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,12 +15,12 @@ import tracewright
 from tracewright.distill.batches import IGNORED, batch_by_length, collate
 from tracewright.distill.cards import write_student_card
 from tracewright.distill.checkpoint import save_checkpoint
-from tracewright.distill.config import DistillConfig
+from tracewright.distill.config import DistillConfig, LossConfig
 from tracewright.distill.course import Course, prepare_course
 from tracewright.distill.data import Lesson
 from tracewright.distill.loss_curve import LossCurve
 from tracewright.distill.losses import CombinedLoss, combine_losses
-from tracewright.distill.manifest import FORMAT, MANIFEST, TrainingManifest, read_training_manifest
+from tracewright.distill.manifest import FORMAT, MANIFEST, TrainingManifest, read_training_manifest, write_whole
 from tracewright.distill.optimization import Optimizer
 from tracewright.distill.progress import Clock, Position, TrainingStep
 from tracewright.distill.state import STATE, load_state, save_state
@@ -111,7 +110,8 @@ def _run(
     curve = LossCurve(out, position.step)
     batches = _draw_batches(course.data.lessons, settings.batch_size, settings.seed, start=position.step)
     for step, lessons in zip(range(position.step + 1, settings.steps + 1), batches, strict=False):
-        loss = _learn(course, model, lessons, targets)
+        wanted = targets.of(lessons) if targets else None
+        loss = learn_batch(model, lessons, course.config.losses, wanted, course.teacher.vocabulary)
         rate = settings.learning_rate * optimizer.step()
         position = clock.advance(sum(map(len, lessons)))
         curve.add(step, loss.parts, rate, clock.tokens_per_second)
@@ -123,21 +123,20 @@ def _run(
     return position, curve.close()
 
 
-def _learn(course: Course, model: Any, lessons: list[Lesson], targets: TeacherLogits | None) -> CombinedLoss:
-    """One batch: forward, losses over what the teacher wrote, backward."""
+def learn_batch(
+    model: Any,
+    lessons: Sequence[Lesson],
+    losses: LossConfig,
+    teacher_logits_N_V: torch.Tensor | None,
+    vocabulary: int,
+) -> CombinedLoss:
+    """One batch: forward, losses over what the teacher wrote, backward; the gradients are in the model."""
     batch = collate([lesson.example for lesson in lessons], pad_id=0, multiple=_LENGTH_MULTIPLE)
     labels_B_L = batch.labels_B_L[:, 1:]
     learnt_B_L = labels_B_L != IGNORED
     logits_N_V = model(input_ids=batch.tokens_B_L).logits[:, :-1][learnt_B_L].float()
-    weights = [lesson.example.weight for lesson in lessons for _ in lesson.example.completion]
-    loss = combine_losses(
-        course.config.losses,
-        logits_N_V,
-        labels_B_L[learnt_B_L],
-        torch.tensor(weights),
-        targets.of(lessons) if targets else None,
-        course.teacher.vocabulary,
-    )
+    weights_N = torch.tensor([lesson.example.weight for lesson in lessons for _ in lesson.example.completion])
+    loss = combine_losses(losses, logits_N_V, labels_B_L[learnt_B_L], weights_N, teacher_logits_N_V, vocabulary)
     loss.total.backward()
     return loss
 
@@ -172,6 +171,6 @@ def _finish(course: Course, model: Any, position: Position, losses: dict[str, fl
         seconds=round(position.seconds, 3),
     )
     write_student_card(out, written)
-    (out / MANIFEST).write_text(json.dumps(written.model_dump(mode="json"), indent=2) + "\n")
+    write_whole(out / MANIFEST, written)
     (out / STATE).unlink(missing_ok=True)
     return written

@@ -26,6 +26,7 @@ from tracewright.distill.batches import Example
 from tracewright.distill.cards import write_quantized_card
 from tracewright.distill.checkpoint import read_config
 from tracewright.distill.losses import LossSum, output_loss
+from tracewright.distill.manifest import write_whole
 from tracewright.distill.quantization_report import REPORT, QuantizationReport, read_quantization_report
 from tracewright.distill.quantize.calibration import choose_traces, stack_by_length
 from tracewright.distill.quantize.linear import QuantizedLinear
@@ -97,7 +98,7 @@ def quantize_checkpoint(
         seconds=round(time.monotonic() - started, 3),
     )
     write_quantized_card(out, written)
-    (out / REPORT).write_text(json.dumps(written.model_dump(mode="json"), indent=2) + "\n")
+    write_whole(out / REPORT, written)
     return written
 
 
