@@ -34,9 +34,7 @@ _MAX_CODE_DIGITS = 8
 _ANNOTATION = re.compile(r"<<([^<>\n]{1,400})>>")
 RELATION_HINT = re.compile(r"[=<>≈≃≅≡≠≤≥~]|\bequals?\b")
 _MAX_NUMBER_CHARACTERS = 40
-_NUMBER = re.compile(
-    r"(?<![\w.])(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?!(?:st|nd|rd|th)\b)|(?<![\w.])\.\d+|\d{1,3} \d{3}(?!\d)"
-)
+_NUMBER = re.compile(r"(?<![\w.])(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?!(?:st|nd|rd|th)\b)|(?<![\w.])\.\d+")
 _SIGNED_ANNOTATION = re.compile(r"-[$€£]?<<[^<>\n]{1,400}>>(?=-)")
 """The sign stands before the annotation and again behind it: it is one sign."""
 _ANNOTATED_NUMBER = re.compile(r"\s?[$€£]?\s?(-?[$€£]?(?:\d[\d,]*(?:\.\d+)?|\.\d+))")
@@ -155,10 +153,16 @@ def _make_content(chains: tuple[Chain, ...], numbers: Iterable[tuple[Number, int
 
 def scan_numbers(text: str) -> Iterator[tuple[Number, int]]:
     """The numbers of a text without formulas and where each ends; those within a word (`x2`, `1st`) are left out."""
+    previous = ""
+    previous_end = -2
     for match in _NUMBER.finditer(text):
         digits = match.group()
         if len(digits) > _MAX_NUMBER_CHARACTERS:
             continue
+        if match.start() == previous_end + 1 and len(digits) == 3 and (previous + digits).isdecimal():
+            # `17 000`: read as two numbers too, because `5 100` may be two.
+            yield int(previous + digits), match.end()
+        previous, previous_end = digits, match.end()
         read = read_number(digits)
         if read is not None:
             yield read[0], match.end()
@@ -177,7 +181,6 @@ def _read_numbers(tokens: list[Token]) -> Iterator[tuple[Number, int]]:
         elif token.text.isdecimal() and len(token.text) <= _MAX_CODE_DIGITS:
             yield int(token.text), token.end
         if previous is not None and previous.end + 1 == token.start and len(token.text) == 3 and token.text.isdecimal():
-            # `17 000`: read as two numbers above, because `5 100` may be two.
             joined = read_number(previous.text + token.text)
             if joined is not None:
                 yield joined[0], token.end
