@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import math
-import struct
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
 
 from tracewright.schemas import IntegrityError, MissingInputError
 
 _SCALE_SUFFIX = "_scale"
-_HEADER_LIMIT_BYTES = 100 * 2**20
-"""The format's own."""
 
 
 @dataclass(frozen=True)
 class TensorSizes:
     """What the tensors of a checkpoint take."""
 
-    shapes: dict[str, tuple[int, ...]]
+    parameters: int
+    """Numbers of all tensors but the scales of quantized ones; what two layers share counts once."""
     bytes: int
     """Of all tensors as they are stored, without the files' headers."""
-
-    @property
-    def parameters(self) -> int:
-        """Numbers of all tensors but the scales of quantized ones; what two layers share counts once."""
-        return sum(math.prod(shape) for name, shape in self.shapes.items() if not name.endswith(_SCALE_SUFFIX))
 
 
 def measure_tensors(checkpoint: Path) -> TensorSizes:
@@ -39,22 +34,25 @@ def measure_tensors(checkpoint: Path) -> TensorSizes:
     files = sorted(checkpoint.glob("*.safetensors"))
     if not files:
         raise MissingInputError(f"{checkpoint} holds no *.safetensors file: name the folder of a checkpoint")
-    shapes: dict[str, tuple[int, ...]] = {}
-    size = 0
+    parameters = size = 0
     for file in files:
-        for name, entry in _read_header(file).items():
-            if name != "__metadata__":
-                shapes[name] = tuple(entry["shape"])
-                size += entry["data_offsets"][1] - entry["data_offsets"][0]
-    return TensorSizes(shapes, size)
+        for name, count, bits in _read_sizes(file):
+            size += count * bits // 8
+            parameters += 0 if name.endswith(_SCALE_SUFFIX) else count
+    return TensorSizes(parameters, size)
 
 
-def _read_header(path: Path) -> dict[str, dict[str, list[int]]]:
+def _read_sizes(path: Path) -> list[tuple[str, int, int]]:
+    """Each tensor's name, how many numbers it has, and the bits of each."""
     try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > _HEADER_LIMIT_BYTES:
-                raise ValueError(f"a header of {length} bytes")
-            return json.loads(file.read(length))
-    except (ValueError, struct.error) as error:
+        with safe_open(path, "numpy") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            return [(name, math.prod(s.get_shape()), _bits(str(s.get_dtype()))) for name, s in slices.items()]
+    except (SafetensorError, OSError) as error:
         raise IntegrityError(f"{path} is no safetensors file ({error}): take an intact copy") from error
+
+
+def _bits(dtype: str) -> int:
+    """Of a number format as safetensors calls it: `BF16`, `I8`, `F8_E4M3`, `BOOL`."""
+    digits = re.search(r"\d+", dtype)
+    return int(digits.group()) if digits else 8

@@ -75,7 +75,7 @@ def quantize_checkpoint(
     original, model = _load(checkpoint), _load(checkpoint)
     decoder_layers(model)
     _round_rest(model)
-    data = choose_traces(opened, tokenizer, checkpoint, int(config["max_position_embeddings"]))
+    data = choose_traces(opened, tokenizer, checkpoint, int(model.config.max_position_embeddings))
     layers = quantize_layers(model, [tokens for tokens, _ in stack_by_length(data.calibration)], report)
     divergence = _measure_divergence(original, model, data.judged, len(tokenizer))
     _write(checkpoint, config, model, out)
