@@ -16,13 +16,14 @@ _SPACING = re.compile(
 )
 _MARKDOWN = re.compile(r"(?<![\w)])\*\*|\*\*(?![\w(])|(?<!\w)__(?=\w)|(?<=\w)__(?!\w)|`")
 _HTML = re.compile(r"</?(?:b|i|u|em|strong|code|span|p|br|div|sub|sup)\b[^<>]{0,100}>", re.IGNORECASE)
+_TIMES = re.compile(r"(?<=\d)\s?[xX]\s?(?=\d)")
 _TRAILING = " \t\n.,;:!?"
 
 
 def clean_answer(text: str) -> str:
     """The text with Unicode in its usual form and one space for every space; what it says stays as it is."""
     text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
-    text = _THOUSANDS.sub("", text)
+    text = _TIMES.sub(" × ", _THOUSANDS.sub("", text))
     text = _HTML.sub("", _MARKDOWN.sub("", text))
     return " ".join(text.split()).strip()
 

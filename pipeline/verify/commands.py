@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from tracewright.pipeline.verify.expressions import ExpressionParser, read_number
+from tracewright.pipeline.verify.atoms import read_number
+from tracewright.pipeline.verify.expressions import ExpressionParser
 from tracewright.pipeline.verify.failures import UnreadableError
 from tracewright.pipeline.verify.limits import MAX_LIST_ITEMS
 from tracewright.pipeline.verify.nodes import Apply, Group, Listing, Matrix, Node, Symbol

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from tracewright.pipeline.verify.expressions import multiply
+from tracewright.pipeline.verify.atoms import multiply
 from tracewright.pipeline.verify.failures import LimitError, UndecidedError
 from tracewright.pipeline.verify.nodes import Apply, Call, Node, Number, Relation, Symbol, free_symbols, walk
 from tracewright.pipeline.verify.numeric import BASE_DIGITS

@@ -14,14 +14,9 @@ from enum import StrEnum
 
 from tracewright.pipeline.verify.boxes import find_boxes, last_group
 from tracewright.pipeline.verify.limits import MAX_ANSWER_CHARS, MAX_PROSE_CHARS
-from tracewright.pipeline.verify.phrases import (
-    answer_in_phrase,
-    first_sentence,
-    last_mathematics,
-    retracted,
-    starts_as_answer,
-)
+from tracewright.pipeline.verify.phrases import first_sentence, retracted, starts_as_answer
 from tracewright.pipeline.verify.spans import formulas_in, runs_in
+from tracewright.pipeline.verify.statements import answer_in_phrase, last_mathematics
 from tracewright.pipeline.verify.units import is_unit
 
 _FINAL_WORDS = r"final\s+answers?|最终答案|réponse\s+finale|respuesta\s+final|endgültige\s+antwort"
@@ -35,6 +30,7 @@ _HASHES = re.compile(r"####[ \t]*(?P<answer>[^\n]*)")
 _ANSWER_TAG = re.compile(r"</?answer>|\[/?answer\]", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:so|thus|therefore|hence)?,?\s*(?:the|my|our)?\s+(?=(?:final\s+)?answer)", re.IGNORECASE)
 _ANNOUNCEMENT = re.compile(r"\\text\s*\{[^{}]*\banswer(?:\s+is)?\s*:?\s*\}", re.IGNORECASE)
+_TIMES = re.compile(r"(?<=\d) ?[xX] ?(?=\d)")
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")
 """GSM8K's annotations of what a calculator said."""
 _UNIT_AFTER = re.compile(
@@ -92,7 +88,7 @@ def extract_marked(text: str, *, raw: bool = False, label: re.Pattern[str] = _AN
 
 def extract_mathematics(text: str) -> Extraction | None:
     """The answer of a shown text (thinking removed): marked, or the text itself, or the last formula or number."""
-    text = _CALCULATOR.sub("", text)
+    text = _TIMES.sub(" × ", _CALCULATOR.sub("", text))
     marked = extract_marked(text)
     if marked is not None:
         return marked

@@ -9,6 +9,8 @@ from tracewright.pipeline.verify.tokens import Kind, Token
 from tracewright.pipeline.verify.units import is_unit
 
 _GLUED = re.compile(r"(arcsin|arccos|arctan|sin|cos|tan|cot|sec|csc|log|ln|lg)(pi|[a-z])|(pi)([a-z])")
+_NOUN = re.compile(r"[a-z]*[aeiou][a-z]+|[a-z]+[aeiou][a-z]*|[A-Z]{2,}s?|[A-Z]s")
+"""What is counted, behind a number and a space: `5 men`, `3 hot wings`, `22 CDs`."""
 _MIN_WORD_LETTERS = 4
 """Shorter runs that are no unit and no function are products: `xy`, `abc`."""
 
@@ -21,6 +23,9 @@ def read_letters(run: str, before: Token | None, spaced: bool) -> list[Token]:
         return [Token(Kind.SIGN, known.SIGN_WORDS[run], spaced)]
     if run in known.CONSTANT_WORDS:
         return [Token(Kind.CONSTANT, known.CONSTANT_WORDS[run], spaced)]
+    counts = spaced and before is not None and before.kind is Kind.NUMBER
+    if counts and _NOUN.fullmatch(run) and run not in known.FUNCTIONS:
+        return [Token(Kind.WORD, run, spaced)]
     function = known.FUNCTION_ALIASES.get(run, run)
     # `min` is a function, and minutes after a number.
     if function in known.FUNCTIONS and not (run == "min" and _after_value(before)):

@@ -24,11 +24,16 @@ _NUMBERS = {
     Commas.DECIMALS: re.compile(rf"(?:\d+,\d+|{_PLAIN_NUMBER}){_EXPONENT}"),
 }
 _TOKEN = re.compile(
-    r"(?P<space>[\s~#?]+)|(?P<digit>[\d.])|(?P<letters>[A-Za-z]+(?![^\W\d_]))|(?P<word>[^\W\d_]+)|\\(?P<command>[a-zA-Z]+)\*?|(?P<break>\\\\)"
-    r"|(?P<two><=|>=|=<|!=|<>|==|~=|\*\*|->|\|\|)|(?P<sign>\\[{}%$]|[-+*/^_!%°'()\[\]{}|,;:=<>&$€£¥₹¢])|\\(?P<escape>.?)",
+    r"(?P<space>[\s~#?]+)|(?P<digit>[\d.])"
+    # Words that look like letters or signs: `Bobbie's`, `840 a week`, `55 times.`, `280 L of water`.
+    r"|(?P<phrase>[A-Za-z]{2,}['’][A-Za-z]{1,2}\b|a(?=\s+[A-Za-z]{2,})|[mgLl](?=\s+of\b)"
+    r"|times(?!\s*[-+(\\$\d√]|\s+[b-z]\b))"
+    r"|(?P<letters>[A-Za-z]+(?![^\W\d_]))|(?P<word>[^\W\d_]+)|\\(?P<command>[a-zA-Z]+)\*?|(?P<break>\\\\)"
+    r"|(?P<two><=|>=|=<|!=|<>|==|~=|\*\*|->|//|\|\|)"
+    r"|(?P<sign>\\[{}%$]|[-+*/^_!%°'()\[\]{}|,;:=<>&$€£¥₹¢])|\\(?P<escape>.?)",
     re.DOTALL,
 )
-_TWO = {"<=": "≤", ">=": "≥", "=<": "≤", "!=": "≠", "<>": "≠", "==": "=", "~=": "≈", "**": "^", "->": "→"}
+_TWO = {"<=": "≤", ">=": "≥", "=<": "≤", "!=": "≠", "<>": "≠", "==": "=", "~=": "≈", "**": "^", "->": "→", "//": "/"}
 _OPENING, _CLOSING = frozenset({"(", "[", "\\{", "⟨"}), frozenset({")", "]", "\\}", "⟩"})
 _GLUED_COMMANDS = frozenset({"quad", "qquad", "pi", "sqrt", "cdot", "times", "alpha", "theta", "sin", "cos", "ln"})
 _PRICE = re.compile(r"\s*-?\s*[\d.]")
@@ -82,7 +87,9 @@ class _Lexer:
                 self._read_number(start)
             case "letters":
                 self._extend(read_letters(text, self._last, self._spaced))
-            case "word":
+            case "phrase" if text == "a" and not self._follows_value():
+                self._extend(read_letters(text, self._last, self._spaced))
+            case "word" | "phrase":
                 self._add(Kind.WORD, text)
             case "command":
                 self._read_command(text)
@@ -95,6 +102,10 @@ class _Lexer:
                 self._read_sign(text)
             case _:
                 self._read_escape(text)
+
+    def _follows_value(self) -> bool:
+        """Whether a number or a word stands before: then `a` is an article, `840 a week`."""
+        return self._last is not None and self._last.kind in (Kind.NUMBER, Kind.WORD)
 
     @property
     def _last(self) -> Token | None:

@@ -35,6 +35,8 @@ _SHARE = re.compile(r"(?P<part>\d+) (?P<word>in|out of|to) (?P<whole>\d+)")
 _NO_ANSWERS = frozenset({"nan", "null", "n/a", "na", "none of these", "?"})
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _REMARK = re.compile(r"(?<=\d) \((?!or\b|and\b)[A-Za-z][A-Za-z ,]{2,}\)$")
+_RESULT = re.compile(r"[^=\\]*\b[A-Za-z]{3,}\b[^=\\]*=\s*(?P<value>[^=]+)")
+"""A calculation with words in it, such as `50 snowballs / 200 snowballs * 100% = 25%`."""
 _SPACE = re.compile(r"\s+")
 
 
@@ -87,9 +89,10 @@ def readings(text: str, *, decimal_comma: bool) -> Iterator[Node]:
     try:
         first = parse_answer(text)
     except UnreadableError:
-        if labelled is None:
+        result = _RESULT.fullmatch(text)
+        if labelled is None and result is None:
             raise
-        first = labelled
+        first = labelled or parse_answer(result["value"] if result else text)
     numeral = read_number_words(first.text) if isinstance(first, Words) else None
     first = parse_answer(numeral) if numeral else first
     yield first

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tracewright.pipeline.verify.commands import CommandParser
 from tracewright.pipeline.verify.failures import LimitError, UnreadableError
 from tracewright.pipeline.verify.lexer import tokenize
@@ -12,23 +14,7 @@ from tracewright.pipeline.verify.tokens import Commas, Kind, Token
 _RELATIONS = ("=", "≠", "<", "≤", ">", "≥", "≈", "∈")
 _SEPARATORS = (",", ";", "and", "or", "\\\\", "&")
 _CLOSING = {"(": (")", "]"), "[": ("]", ")", "["), "]": ("[", "]"), "{": ("}",), "\\{": ("\\}", "}"), "⟨": ("⟩",)}
-_TELLING_WORDS = frozenset(
-    {
-        "more",
-        "less",
-        "fewer",
-        "than",
-        "not",
-        "least",
-        "most",
-        "except",
-        "greater",
-        "smaller",
-        "wrong",
-        "incorrect",
-        "half",
-    }
-)
+_TELLING_WORDS = frozenset({"not", "least", "most", "except", "wrong", "incorrect", "half"})
 _UNIT_SIGNS = ("/", "*", "^", "-", "%")
 
 
@@ -106,11 +92,15 @@ class AnswerParser(CommandParser):
     def _words(self) -> str:
         """Words up to a separator, a relation or the end; a unit's signs and exponents among them."""
         words: list[str] = []
-        while self.token.kind is Kind.WORD or (words and self._continues_unit()):
+        while self.token.kind is Kind.WORD or (self._continues_unit() if words else self._is_rate_ahead()):
             words.append(self.advance().text)
         if changes_number(" ".join(words)):
             raise UnreadableError(f"{' '.join(words)!r} changes what the number says")
         return " ".join(words)
+
+    def _is_rate_ahead(self) -> bool:
+        """`$7200/year`."""
+        return self.at("/") and self.look().kind is Kind.WORD
 
     def _continues_unit(self) -> bool:
         token, before = self.token, self._tokens[self._position - 1]
@@ -170,7 +160,9 @@ class AnswerParser(CommandParser):
 
 
 def changes_number(words: str) -> bool:
-    """Whether a number with these words beside it is another answer: `5 more`, `5 is not it`."""
+    """Whether a number with these words beside it is another answer: `5 more than x`, `5 is not it`."""
+    if re.search(r"\bthan\b.* \w$", words):
+        return True
     return any(word.casefold() in _TELLING_WORDS for word in words.split())
 
 

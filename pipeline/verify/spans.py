@@ -12,7 +12,7 @@ FORMULA = re.compile(
     re.DOTALL,
 )
 _TOKEN = re.compile(
-    r"(?P<number>\d+(?:[.,]\d+)*(?::\d+)*|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])"
+    r"(?P<ordinal>\d+(?:st|nd|rd|th)\b)|(?P<number>(?<!\d)\.\d+|\d+(?:[.,]\d+)*(?::\d+)*|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])"
     r"|(?P<operator>[-+−*/^=<>≤≥≠≈±×·÷√!|%°¢²³∞π(){}\[\]_]|\\?[$€£¥₹](?=\s?[-−]?\d)|\\[a-zA-Z]+|\\[,!;: {}%])"
     r"|(?P<word>[^\W\d_]+)|(?P<space>[ \t]+)|(?P<other>.)",
     re.DOTALL,
@@ -49,15 +49,17 @@ def _formulas(text: str) -> Iterator[re.Match[str]]:
     position = 0
     while found := FORMULA.search(text, position):
         price = _MONEY_DOLLAR.match(text, found.start())
-        if price and _is_price_pair(found.group(), price):
+        if price and _is_price_pair(text, found.end(), found.group(), price):
             position = price.end()
             continue
         position = found.end()
         yield found
 
 
-def _is_price_pair(formula: str, price: re.Match[str]) -> bool:
+def _is_price_pair(text: str, end: int, formula: str, price: re.Match[str]) -> bool:
     between = formula[len(price.group()) : -1]
+    if text[end : end + 1].isdigit() and between.rstrip()[-1:] in "+-−*/(=×÷,–":
+        return True
     return re.search(r"[A-Za-z]{2,}", re.sub(r"\\[a-zA-Z]+(?:\{[^}]*\})?", "", between)) is not None
 
 
