@@ -48,7 +48,8 @@ def extract_answer(text: str, kind: AnswerKind | str = AnswerKind.MATH) -> Extra
     Thinking is not looked at, and a completion whose thinking never ends gives no answer.
     """
     shown = strip_thinking(text[-MAX_COMPLETION_CHARS:])
-    return None if shown is None else _extract(shown, AnswerKind(kind))
+    found = None if shown is None else _extract(shown, AnswerKind(kind))
+    return found if found is not None and found.text.strip() else None
 
 
 def _extract(shown: str, kind: AnswerKind) -> Extraction | None:
@@ -110,4 +111,6 @@ def decide(comparison: Comparison) -> Decision:
 
 
 def _shorten(text: str) -> str:
+    # A verdict is stored as UTF-8, which has no lone surrogates.
+    text = text.encode("utf-8", "replace").decode()
     return text if len(text) <= _MAX_SHOWN_CHARS else f"{text[:_MAX_SHOWN_CHARS]}…"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from tracewright.pipeline.verify.policy import DEFAULT_POLICY, Policy
 from tracewright.schemas.problem import AnswerKind, CodeTest
@@ -27,3 +29,9 @@ class AnswerCase(BaseModel):
     """Further tests of a program."""
     truncated: bool = False
     """Whether the completion was cut by the token limit: then it has no answer."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, data: Any) -> Any:
+        """A key that is null is left out."""
+        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data

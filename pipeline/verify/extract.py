@@ -159,7 +159,7 @@ def _prose(text: str, mark: re.Pattern[str], source: AnswerSource, *, raw: bool)
         sentence = first_sentence(text[found.end() :])
         if _DENIAL.search(found.group()):
             sentence = f"not {sentence}"
-        if sentence.removeprefix("not ") not in ("", "$"):
+        if sentence.removeprefix("not ").strip() not in ("", "$"):
             stated = sentence if raw else _stated(sentence, text[found.end() :])
             yield Extraction(_balanced(stated), source, found.start())
             return

@@ -51,3 +51,9 @@ def test_the_outcome_is_the_same_whichever_side_is_gold_unless_a_side_has_no_ans
         verdict = verify_answer(f"\\boxed{{{gold}}}", f"\\boxed{{{given_answer}}}")
         assert verdict.reason
         assert verdict.seconds < 5
+
+
+def test_texts_that_no_encoding_can_hold_get_a_verdict() -> None:
+    verdict = verify_answer("\ud800", "x\udfff")
+    assert verdict.outcome is not Outcome.CORRECT
+    assert verdict.model_dump_json()

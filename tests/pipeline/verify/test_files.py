@@ -33,7 +33,7 @@ def test_each_line_gets_its_verdict_in_its_place(tmp_path: Path) -> None:
         '{"gold": "7", "prediction": "7", "policy": {"unit": "none"}}',
         '{"gold": "7", "prediction": "7", "kind": "poem"}',
         "",
-        '{"gold": "B", "prediction": "(B)", "kind": "choice"}',
+        '{"gold": "B", "prediction": "(B)", "kind": "choice", "policy": null}',
         '{"gold": "5 cm", "prediction": "5", "policy": {"units": "required"}}',
         '{"gold": "assert f() == 1", "prediction": "def f(): return 1", "kind": "code"}',
         "[1, 2]",
