@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import itertools
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,8 @@ def train_student(
     killed and started again. `out` holds only safetensors, JSON and text.
 
     Raises:
-        InputError: release, teacher and config don't fit each other, or `out` holds another run's student.
+        InputError: release, teacher and config don't fit each other, `out` holds another run's student, or another
+            process is training there.
         IntegrityError: the release, or what is in `out`, is damaged.
     """
     if config.training.threads is not None:
@@ -57,13 +60,27 @@ def train_student(
     if finished is not None:
         return _check_same_run(finished, course, out)
     out.mkdir(parents=True, exist_ok=True)
-    model = build_student(course.teacher.config, course.shape, config.training.seed)
-    if course.max_tokens <= _EAGER_MAX_TOKENS:
-        model.set_attn_implementation("eager")
-    optimizer = Optimizer(model, config.training.learning_rate, config.training.steps)
-    position = load_state(out, course.run, model, optimizer)
-    position, losses = _run(course, model, optimizer, position, out, report)
-    return _finish(course, model, position, losses, out)
+    with _hold(out):
+        model = build_student(course.teacher.config, course.shape, config.training.seed)
+        if course.max_tokens <= _EAGER_MAX_TOKENS:
+            model.set_attn_implementation("eager")
+        optimizer = Optimizer(model, config.training.learning_rate, config.training.steps)
+        position = load_state(out, course.run, model, optimizer)
+        position, losses = _run(course, model, optimizer, position, out, report)
+        return _finish(course, model, position, losses, out)
+
+
+@contextmanager
+def _hold(out: Path) -> Generator[None]:
+    """The folder for one training at a time; the kernel lets go of it when the process ends, however it ends."""
+    with out.with_name(f".{out.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"another process is training {out}: wait for it to end, or choose another `out`"
+            ) from error
+        yield
 
 
 def _draw_batches(lessons: Sequence[Lesson], batch_size: int, seed: int, start: int) -> Iterator[list[Lesson]]:

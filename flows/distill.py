@@ -8,6 +8,7 @@ from pathlib import Path
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 
 from tracewright import __version__
 from tracewright.distill.cards import write_quantized_card, write_student_card
@@ -27,10 +28,11 @@ from tracewright.distill.progress import Stopwatch, TrainingStep
 from tracewright.distill.quantization_report import QuantizationReport
 from tracewright.distill.training_process import train_in_process
 from tracewright.flows.evaluate import Asking, evaluate, start_engines
+from tracewright.flows.interrupts import stop_on_interrupt
 from tracewright.flows.progress import StageProgress, show_progress
 from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.release import open_release
-from tracewright.schemas import Problem, make_id
+from tracewright.schemas import Problem, TrainingError, make_id
 
 STUDENT_FOLDER, CONTROL_FOLDER, QUANTIZED_FOLDER = "student", "control", "student-int8"
 DEMO_LEVELS = (1, 2)
@@ -47,10 +49,11 @@ def distill(config: DistillConfig) -> dict[str, TrainingManifest]:
 
     The two run side by side, each in a process of its own.
     """
+    open_release(config.release)  # what is missing or withdrawn is said before processes are started for it
     arms = {STUDENT_FOLDER: config}
     if config.control:
         arms[CONTROL_FOLDER] = config.as_control
-    with show_progress() as progress:
+    with stop_on_interrupt(), show_progress() as progress:
         lines = {name: StageProgress(progress, f"train {name}", config.training.steps) for name in arms}
         runs = {name: train.submit(arm, config.out / name, lines[name]) for name, arm in arms.items()}
         manifests = {name: run.result() for name, run in runs.items()}
@@ -59,9 +62,14 @@ def distill(config: DistillConfig) -> dict[str, TrainingManifest]:
     return manifests
 
 
-@task(cache_policy=NO_CACHE)
+def training_died(_task: object, _run: object, state: State[object]) -> bool:
+    """A retry helps where the process died, and only there: bad input stays bad."""
+    return isinstance(state.result(raise_on_failure=False), TrainingError)
+
+
+@task(retries=1, retry_condition_fn=training_died, cache_policy=NO_CACHE)
 def train(config: DistillConfig, out: Path, stage: StageProgress) -> TrainingManifest:
-    """One arm."""
+    """One arm. A retry goes on from the last saved state."""
     log = config.out / "logs" / f"{out.name}.log"
     manifest = train_in_process(config, out, log, lambda step: stage.update(step.step, describe_step(step)))
     losses = ", ".join(f"{name} {value:.4f}" for name, value in manifest.final_losses.items())
@@ -78,9 +86,12 @@ def describe_step(step: TrainingStep) -> str:
 @flow(name="quantize", validate_parameters=False)
 def quantize(checkpoint: Path, release: Path, out: Path) -> QuantizationReport:
     """The checkpoint's int8 version."""
+    from transformers.utils import logging
+
     from tracewright.distill.quantize import quantize_checkpoint
 
-    with show_progress() as progress:
+    logging.disable_progress_bar()
+    with stop_on_interrupt(), show_progress() as progress:
         stage = StageProgress(progress, "quantize", None)
         report = quantize_checkpoint(checkpoint, release, out, lambda done, total: stage.update(done, "layers", total))
         stage.finish(len(report.layers), f"{report.size_ratio:.1%} of the bytes")
@@ -88,7 +99,13 @@ def quantize(checkpoint: Path, release: Path, out: Path) -> QuantizationReport:
     return report
 
 
-def distill_demo(release_dir: Path, out: Path, teacher_evaluation: Evaluation, problems: list[Problem]) -> DemoStudents:
+def distill_demo(
+    release_dir: Path,
+    out: Path,
+    teacher_evaluation: Evaluation,
+    problems: list[Problem],
+    training: TrainingConfig = DEMO_TRAINING,
+) -> DemoStudents:
     """Student, control and int8 student of a release by the embedded teacher, compared with it on held-out problems.
 
     Run again it takes what is there: finished students, the quantized one, answers already given.
@@ -98,8 +115,9 @@ def distill_demo(release_dir: Path, out: Path, teacher_evaluation: Evaluation, p
         out: the folder that gets the students, in a folder of their own for each release and each way of training.
         teacher_evaluation: the teacher's greedy answers to at least these problems.
         problems: held-out ones; every model is asked the same.
+        training: how both students are trained.
     """
-    config = demo_config(release_dir, out)
+    config = demo_config(release_dir, out, training)
     asking = Asking(problems, max_tokens=_DEMO_MAX_TOKENS)
     logs = config.out / "logs"
     seconds = Stopwatch()
@@ -128,12 +146,10 @@ def distill_demo(release_dir: Path, out: Path, teacher_evaluation: Evaluation, p
     return students
 
 
-def demo_config(release_dir: Path, out: Path) -> DistillConfig:
+def demo_config(release_dir: Path, out: Path, training: TrainingConfig) -> DistillConfig:
     """How the main job trains: both arms side by side, one thread each."""
     digest = open_release(release_dir).manifest.digest
-    config = DistillConfig(
-        release=release_dir.resolve(), out=out, levels=DEMO_LEVELS, training=DEMO_TRAINING, control=True
-    )
+    config = DistillConfig(release=release_dir.resolve(), out=out, levels=DEMO_LEVELS, training=training, control=True)
     settings = config.model_dump(mode="json", exclude={"release", "out"})
     return config.model_copy(update={"out": out.resolve() / make_id(digest, settings, __version__)[:_FOLDER_DIGITS]})
 

@@ -14,6 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from tracewright.distill.checkpoint import engine_settings
 from tracewright.distill.evaluation import Evaluation, evaluate_greedy, evaluate_sampled
 from tracewright.distill.evaluation_file import evaluation_key, load_evaluation, save_evaluation
+from tracewright.flows.interrupts import stop_on_interrupt
 from tracewright.flows.progress import StageProgress, show_progress
 from tracewright.pipeline.engines.vllm_engine import VllmEngine, VllmSettings
 from tracewright.schemas import Problem
@@ -69,7 +70,7 @@ def evaluate(
 
     `candidates` are running engines to use; without them they are started here, and stopped.
     """
-    with ExitStack() as stack, show_progress() as progress:
+    with stop_on_interrupt(), ExitStack() as stack, show_progress() as progress:
         found = stack.enter_context(start_engines(checkpoints, asking, logs)) if candidates is None else candidates
         wait_for(found)
         evaluations: dict[str, Evaluation] = {}

@@ -120,6 +120,16 @@ def test_the_student_of_another_run_is_not_overwritten(finished: Finished, make_
         train_student(make_config(training={"seed": 1}), folder)
 
 
+def test_two_processes_do_not_train_in_one_folder(make_config: MakeConfig, tmp_path: Path) -> None:
+    config = make_config()
+
+    def start_another(_: TrainingStep) -> None:
+        with pytest.raises(InputError, match=r"another process is training .*: wait for it to end, or choose another"):
+            train_student(config, tmp_path / "s")
+
+    train_student(config, tmp_path / "s", start_another)
+
+
 def test_changed_weights_are_found(finished: Finished) -> None:
     config, _, folder = finished
     content = bytearray((folder / WEIGHTS).read_bytes())
