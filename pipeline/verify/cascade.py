@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tracewright.pipeline.verify.cases import AnswerCase
 from tracewright.pipeline.verify.choice import compare_choices, extract_choice
 from tracewright.pipeline.verify.extract import Extraction, extract_mathematics
-from tracewright.pipeline.verify.limits import MAX_COMPLETION_CHARS
+from tracewright.pipeline.verify.limits import MAX_ANSWER_CHARS, MAX_COMPLETION_CHARS
 from tracewright.pipeline.verify.mathematics import compare_mathematics, prepare
 from tracewright.pipeline.verify.programs import extract_program
 from tracewright.pipeline.verify.short_text import compare_texts, extract_text
@@ -83,6 +83,12 @@ def compare(gold: str, case: AnswerCase) -> Comparison | Decision:
         return Decision(Outcome.UNVERIFIABLE, "extraction", "there is no gold answer to compare with")
     if given is None:
         return Decision(Outcome.UNVERIFIABLE, "extraction", "the completion gives no answer")
+    if max(len(wanted.text), len(given.text)) > MAX_ANSWER_CHARS:
+        same = wanted.text == given.text
+        limit = Finding(
+            Truth.SAME if same else Truth.REFUSED, "exact", f"an answer has over {MAX_ANSWER_CHARS} characters"
+        )
+        return Comparison(wanted.text, given.text, limit)
     match case.kind:
         case AnswerKind.CHOICE:
             finding = compare_choices(wanted.text, given.text, case.choices)

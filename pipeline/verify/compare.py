@@ -102,6 +102,8 @@ class _Comparison:
                 return self._tuples(gold, given)
             case ((Group() | Listing()), (Group() | Listing())):
                 return self._lists(gold, given)
+            case (other, Listing(items, True)) | (Listing(items, True), other) if not is_structure(other):
+                return self._restated(other, items)
             case Apply("∪"), Apply("∪"):
                 return compare_unordered(union_parts(gold), union_parts(given), self.compare, distinct=True)
             case Apply("ratio", a), Apply("ratio", b) if len(a) == len(b) > _RATIO_OF_TWO:
@@ -110,6 +112,11 @@ class _Comparison:
                 return all_same([self.compare(x, y) for x, y in pairs])
             case _:
                 return None
+
+    def _restated(self, value: Node, items: tuple[Node, ...]) -> Finding:
+        """One value in several forms, `1/4, or 25%`; of different values with `or` between them none is the answer."""
+        same = all(self.compare(value, item).truth is Truth.SAME for item in items)
+        return Finding(Truth.SAME if same else Truth.DIFFERENT, "list", "" if same else "it names several values")
 
     def _tuples(self, gold: Group, given: Group) -> Finding:
         if len(gold.items) == len(given.items) == 2 and (gold.left, gold.right) != (given.left, given.right):

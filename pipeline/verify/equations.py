@@ -78,6 +78,9 @@ def _difference(relation: Relation) -> Node:
 def _differ_by_factor(f: Node, g: Node, functions: frozenset[str], *, needs_positive: bool) -> bool:
     """Whether f/g is the same number everywhere, by f·g(q) = f(q)·g for a point q at which neither is zero."""
     names = variables_of(f, functions) | variables_of(g, functions)
+    if not names:
+        # Two constants always differ by a factor.
+        return same_value(f, g, functions).truth is Truth.SAME
     for point in samples(names, frozenset()):
         f_q, g_q = substitute(f, point), substitute(g, point)
         signs = _sign(f_q, functions), _sign(g_q, functions)

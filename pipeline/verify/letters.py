@@ -11,6 +11,7 @@ from tracewright.pipeline.verify.units import is_unit
 _GLUED = re.compile(r"(arcsin|arccos|arctan|sin|cos|tan|cot|sec|csc|log|ln|lg)(pi|[a-z])|(pi)([a-z])")
 _NOUN = re.compile(r"[a-z]*[aeiou][a-z]+|[a-z]+[aeiou][a-z]*|[A-Z]{2,}s?|[A-Z]s")
 """What is counted, behind a number and a space: `5 men`, `3 hot wings`, `22 CDs`."""
+_MAX_NOUN_LETTERS = 20
 _MIN_WORD_LETTERS = 4
 """Shorter runs that are no unit and no function are products: `xy`, `abc`."""
 
@@ -24,7 +25,7 @@ def read_letters(run: str, before: Token | None, spaced: bool) -> list[Token]:
     if run in known.CONSTANT_WORDS:
         return [Token(Kind.CONSTANT, known.CONSTANT_WORDS[run], spaced)]
     counts = spaced and before is not None and before.kind is Kind.NUMBER
-    if counts and _NOUN.fullmatch(run) and run not in known.FUNCTIONS:
+    if counts and len(run) <= _MAX_NOUN_LETTERS and _NOUN.fullmatch(run) and run not in known.FUNCTIONS:
         return [Token(Kind.WORD, run, spaced)]
     function = known.FUNCTION_ALIASES.get(run, run)
     # `min` is a function, and minutes after a number.

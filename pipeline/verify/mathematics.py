@@ -37,6 +37,7 @@ _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _REMARK = re.compile(r"(?<=\d) \((?!or\b|and\b)[A-Za-z][A-Za-z ,]{2,}\)$")
 _RESULT = re.compile(r"[^=\\]*\b[A-Za-z]{3,}\b[^=\\]*=\s*(?P<value>[^=]+)")
 """A calculation with words in it, such as `50 snowballs / 200 snowballs * 100% = 25%`."""
+_MAX_RESULT_CHARS = 300
 _SPACE = re.compile(r"\s+")
 
 
@@ -89,7 +90,7 @@ def readings(text: str, *, decimal_comma: bool) -> Iterator[Node]:
     try:
         first = parse_answer(text)
     except UnreadableError:
-        result = _RESULT.fullmatch(text)
+        result = _RESULT.fullmatch(text[:_MAX_RESULT_CHARS])
         if labelled is None and result is None:
             raise
         first = labelled or parse_answer(result["value"] if result else text)

@@ -18,6 +18,12 @@ _PARTS = {
     **{"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7},
     **{"eighth": 8, "ninth": 9, "tenth": 10},
 }
+_ANY = "|".join(sorted([*_VALUES, *_SCALES], key=len, reverse=True))
+_PART = "|".join(f"{part}s?" for part in _PARTS)
+NUMBER_WORDS = re.compile(
+    rf"\b(?:(?:minus|negative) )?(?:{_ANY})(?:(?:[ -]|\s+and\s+)(?:{_ANY}))*(?:[ -](?:{_PART}))?\b", re.IGNORECASE
+)
+"""A number in words in a text."""
 _WORD = re.compile(r"[a-z]+")
 _MAX_WORDS = 20
 

@@ -30,7 +30,7 @@ _SUBJECT = re.compile(
     r"(?P<subject>[^,;:]+?)\s+(?:is|was|are|were|has|had|did|does|wrote|won|made|built|became|led|\w+ed)\s",
     re.IGNORECASE,
 )
-_PLACED = re.compile(r".+\s(?:in|on|at|by)\s+(?P<rest>\S+)")
+_PLACED = re.compile(r".+\s(?:(?:in|on|at)\s+(?P<place>\S+)|by\s+(?P<author>.+))")
 _NEGATION = re.compile(r"\b(?:not|never|no)\b|n't\b", re.IGNORECASE)
 _POLAR = frozenset({"yes", "no", "true", "false"})
 _LIST_WORD = re.compile(r"\s*(?:,|;|&|\band\b)\s*", re.IGNORECASE)
@@ -83,7 +83,7 @@ def _candidates(text: str) -> Iterator[str]:
         yield subject["subject"]
     placed = _PLACED.fullmatch(sentence)
     if placed and not _NEGATION.search(sentence):
-        yield placed["rest"]
+        yield placed["place"] or placed["author"]
 
 
 def _normal(text: str, policy: Policy) -> str:

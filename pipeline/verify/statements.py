@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tracewright.pipeline.verify.number_words import NUMBER_WORDS
 from tracewright.pipeline.verify.phrases import before_clause, first_sentence, starts_as_answer
 from tracewright.pipeline.verify.spans import Interval as Span
 from tracewright.pipeline.verify.spans import formulas_in, runs_in
@@ -24,7 +25,8 @@ _LEAD = re.compile(
 )
 _QUALIFIER = re.compile(
     r"(?:\b(?:at (?:least|most)|(?:more|less|fewer|greater|larger|smaller|other|bigger|higher|lower) than"
-    r"(?: or equal to)?|except(?: for)?|not(?: equal to)?|isn't|aren't|cannot be|can't be|never|over|under|above|below|"
+    r"(?: or equal to)?|except(?: for)?|not(?: equal to)?|isn't|aren't|cannot be|can't be|never|anything but|"
+    r"all but|over|under|above|below|"
     r"exceeds|up to|minus|negative|multiples? of|divisible by|between|nearly|almost|without|excluding|unless|no)\s+)$",
     re.IGNORECASE,
 )
@@ -43,11 +45,13 @@ _NEXT_RESULT = re.compile(
     r"totals?|has|have|had|means?|not|or|costs?|earns?|needs?|comes?|left with)\b",
     re.IGNORECASE,
 )
+_SPACES = re.compile(r"[ \t]{2,}")
 _ENUMERATION = re.compile(
-    r"^\s*(?:[#*]+\s*)?(?:(?:step|case|part|question|problem)\s+\d+\s*[:.)]?|\d+[.)](?=\s))",
+    r"^[ \t]*(?:[#*]+\s*)?(?:(?:step|case|part|question|problem)\s+\d+\s*[:.)]?|\d+[.)](?=\s))",
     re.IGNORECASE | re.MULTILINE,
 )
-_REMARK = re.compile(r"(?<=[\w%$]) \((?![^()]*(?:or|maybe|perhaps)\b)[^()$\\]*[A-Za-z]{3,}[^()$\\]*\)")
+_REMARK = re.compile(r"(?<=[\w%$]) \((?P<inside>[^()$\\]{3,200})\)")
+_ALTERNATIVE = re.compile(r"\b(?:or|maybe|perhaps)\b")
 _GROUNDS = re.compile(
     # Not at the start of a sentence: `Since there are 12, it is 24` has its answer behind the grounds. Nor with an
     # equation in it: that is how the answer was found.
@@ -56,7 +60,9 @@ _GROUNDS = re.compile(
     re.DOTALL,
 )
 _NEXT_SENTENCE = re.compile(r"[.!?]\s+(?=[A-Z])|\n")
-_ASIDE = re.compile(r"(?<=[.!?\n])\s*(?:Note|Remark|P\.?S|I hope|Let me know|Hope|Check:|Verification)", re.IGNORECASE)
+_ASIDE = re.compile(
+    r"(?<=[.!?\n])[ \t]*(?:Note|Remark|P\.?S|I hope|Let me know|Hope|Check:|Verification)", re.IGNORECASE
+)
 
 
 def answer_in_phrase(phrase: str) -> str:
@@ -81,11 +87,19 @@ def last_mathematics(text: str) -> str | None:
     if verdict and (not spans or spans[-1][1] < verdict.start()):
         return verdict.group() + before_clause(first_sentence(text[verdict.start() :])[len(verdict.group()) :])
     if not spans:
-        return None
+        return _last_number_words(text)
     start, end = _chosen(text, spans)
     after = text[end:].split("\n", 1)[0]
     tail = "" if after[:1] in _QUOTES else after[: len(after) - len(after.lstrip())] + first_sentence(after)
     return text[start:end] + before_clause(_NEXT_NUMBER.split(tail)[0])
+
+
+def _last_number_words(text: str) -> str | None:
+    """The last number in words, with what follows it in its sentence; a lone `one` may be no number."""
+    *_, last = [None, *NUMBER_WORDS.finditer(text)]
+    if last is None or last.group().casefold() == "one":
+        return None
+    return f"{last.group()} {before_clause(first_sentence(text[last.end() :]))}".strip()
 
 
 def _chosen(text: str, spans: list[Span]) -> Span:
@@ -106,7 +120,13 @@ def _without_asides(text: str) -> str:
     """The text without notes behind the answer, grounds, numbers of steps and remarks in parentheses."""
     aside = _ASIDE.search(text)
     text = _without_grounds(text[: aside.start()] if aside else text)
-    return _REMARK.sub("", _ENUMERATION.sub("", text))
+    text = _ENUMERATION.sub("", _SPACES.sub(" ", text))
+    return _REMARK.sub(lambda found: "" if _is_remark(found["inside"]) else found.group(), text)
+
+
+def _is_remark(inside: str) -> bool:
+    """Whether what stands in parentheses is words, and no other answer."""
+    return re.search(r"[A-Za-z]{3}", inside) is not None and not _ALTERNATIVE.search(inside)
 
 
 def _is_linked(text: str, end: int, start: int) -> bool:
@@ -127,9 +147,10 @@ def _equation_before(text: str, spans: list[Span], start: int, end: int) -> int 
     if _is_equation(text, start, end):
         return None
     for index in range(len(spans) - 1, -1, -1):
-        between = text[spans[index][1] : start]
-        if _NEXT_RESULT.search(between):
+        # Piece by piece, so that a long text of numbers is read once.
+        if _NEXT_RESULT.search(text, spans[index][1], start):
             return None
+        start = spans[index][0]
         if _is_equation(text, *spans[index]):
             return index
     return None
@@ -137,7 +158,7 @@ def _equation_before(text: str, spans: list[Span], start: int, end: int) -> int 
 
 def _is_equation(text: str, start: int, end: int) -> bool:
     """Whether a span holds an equals sign, or is the number behind one."""
-    return "=" in text[start:end] or text[:start].rstrip(" $").endswith("=")
+    return "=" in text[start:end] or text[max(0, start - 3) : start].rstrip(" $").endswith("=")
 
 
 def _without_grounds(text: str) -> str:

@@ -99,6 +99,7 @@ _UNITS: dict[str, Unit] = {
     **_names(_unit("money:rupee"), "₹ rupee rupees Rs INR"),
 }
 _SPEEDS = {"mph": ("mile", "hour"), "kph": ("km", "hour"), "kmh": ("km", "hour"), "kmph": ("km", "hour")}
+_BEFORE_UNIT = frozenset({"of", "a", "an"})
 _POWERS_BEFORE = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _POWERS_AFTER = {"squared": 2, "cubed": 3}
 _MAX_POWER = 9
@@ -130,7 +131,7 @@ def read_unit(text: str) -> Unit | None:
             terms[-1:] = [(unit, exponent * _power_after(part)) for unit, exponent in terms[-1:]]
         elif part in _POWERS_BEFORE:
             power = _POWERS_BEFORE[part]
-        elif part != "*":
+        elif part != "*" and not (part in _BEFORE_UNIT and not terms):
             break
     return _product(terms) if terms else None
 
