@@ -102,8 +102,17 @@ def test_a_boxed_answer_is_found_in_any_words(number: int, words: str) -> None:
     assert verify_answer(str(number), f"{words} \\boxed{{{number}}}").outcome is Outcome.CORRECT
 
 
-@pytest.mark.parametrize(
-    "piece", ["\\boxed{", "<answer>", "$", "\\(", "<think>a</think>", "#### ", "A: ", "(", "1 or "]
-)
-def test_a_long_text_of_one_piece_is_read_in_linear_time(piece: str) -> None:
-    assert verify_answer("7", piece * 20_000).seconds < 2
+def test_a_long_text_of_any_one_piece_is_read_in_linear_time() -> None:
+    pieces = [
+        *json.loads(Path(__file__).with_name("pieces.json").read_text(encoding="utf-8")),
+        "1 or ",
+        " ",
+        "3 geq ",
+        "a'",
+    ]
+    slow: list[tuple[float, str, str]] = []
+    for piece in pieces:
+        for kind in ("math", "choice", "text"):
+            verdict = verify_answer("7", piece * (20_000 // len(piece)) + " 3", kind=kind)
+            slow += [(verdict.seconds, piece, kind)] if verdict.seconds > 2 else []
+    assert slow == []
