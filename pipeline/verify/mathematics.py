@@ -18,6 +18,7 @@ from tracewright.pipeline.verify.short_text import compare_texts
 from tracewright.pipeline.verify.tokens import Commas
 from tracewright.pipeline.verify.units import read_unit
 from tracewright.pipeline.verify.values import Algebra, Finding, Truth
+from tracewright.pipeline.verify.vocabulary import SUPERSCRIPTS
 
 _COMMA_BETWEEN_DIGITS = re.compile(r"\d,\d")
 _PLAIN_INTEGER = re.compile(r"-?\d{1,300}")
@@ -137,7 +138,7 @@ def _compound(text: str) -> Node | None:
 def _labelled(text: str) -> Node | None:
     """A number and the words for what is counted, in any language: `5 men`, `79 g de cire`."""
     found = _LABELLED.fullmatch(text)
-    if found is None or changes_number(found["label"]):
+    if found is None or changes_number(found["label"]) or not SUPERSCRIPTS.keys().isdisjoint(found["label"]):
         return None
     try:
         return Quantity(parse_answer(found["amount"]), found["label"])

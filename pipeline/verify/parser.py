@@ -93,7 +93,9 @@ class AnswerParser(CommandParser):
         """Words up to a separator, a relation or the end; a unit's signs and exponents among them."""
         words: list[str] = []
         while self.token.kind is Kind.WORD or (self._continues_unit() if words else self._is_rate_ahead()):
-            words.append(self.advance().text)
+            token = self.advance()
+            if token.text not in ("{", "}"):
+                words.append(token.text)
         if changes_number(" ".join(words)):
             raise UnreadableError(f"{' '.join(words)!r} changes what the number says")
         return " ".join(words)
@@ -105,7 +107,7 @@ class AnswerParser(CommandParser):
     def _continues_unit(self) -> bool:
         token, before = self.token, self._tokens[self._position - 1]
         if token.kind is Kind.NUMBER:
-            return before.text in ("^", "-") or (before.kind is Kind.WORD and token.text in ("2", "3"))
+            return before.text in ("^", "-", "{") or (before.kind is Kind.WORD and token.text in ("2", "3"))
         if token.kind is Kind.SIGN:
             if token.text in ("{", "}"):
                 return before.text == "^" or (

@@ -45,6 +45,10 @@ _NEXT_RESULT = re.compile(
     r"totals?|has|have|had|means?|not|or|costs?|earns?|needs?|comes?|left with)\b",
     re.IGNORECASE,
 )
+_CONTRAST = re.compile(
+    r"(?<=\d)(?P<unit>%| [A-Za-z]{1,20})?(?:, (?:and |but )?not| (?:rather than|instead of)) [$€£]?\d[^.!?\n]{0,100}"
+)
+"""`$40, not $50`."""
 _SPACES = re.compile(r"[ \t]{2,}")
 _ENUMERATION = re.compile(
     r"^[ \t]*(?:[#*]+\s*)?(?:(?:step|case|part|question|problem)\s+\d+\s*[:.)]?|\d+[.)](?=\s))",
@@ -120,7 +124,7 @@ def _without_asides(text: str) -> str:
     """The text without notes behind the answer, grounds, numbers of steps and remarks in parentheses."""
     aside = _ASIDE.search(text)
     text = _without_grounds(text[: aside.start()] if aside else text)
-    text = _ENUMERATION.sub("", _SPACES.sub(" ", text))
+    text = _CONTRAST.sub(r"\g<unit>", _ENUMERATION.sub("", _SPACES.sub(" ", text)))
     return _REMARK.sub(lambda found: "" if _is_remark(found["inside"]) else found.group(), text)
 
 
