@@ -12,7 +12,7 @@ from tracewright.pipeline.steps.question import read_question
 from tracewright.pipeline.steps.walk import check_step
 from tracewright.schemas import CheckOutcome, StepCheck
 
-CHECKER_VERSION = "steps-1"
+CHECKER_VERSION = "steps-2"
 """Stored with every trace; a change of any outcome raises it."""
 
 

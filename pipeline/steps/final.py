@@ -9,7 +9,7 @@ from tracewright.pipeline.steps.answers import StatedAnswer
 from tracewright.pipeline.steps.claims import Claim, quote
 from tracewright.pipeline.steps.comparison import is_rounding
 from tracewright.pipeline.steps.evaluation import evaluate
-from tracewright.pipeline.steps.memory import Memory
+from tracewright.pipeline.steps.memory import QUESTION, Memory
 from tracewright.pipeline.steps.values import Number, UndefinedValueError, as_fraction, format_number
 from tracewright.schemas import CheckOutcome
 
@@ -28,7 +28,7 @@ def check_answer(
     except UndefinedValueError:
         return None
     expected = _find_worked_values(memory, results)
-    if expected:
+    if expected and (not memory.is_broken or _matches(value, answer, expected)):
         outcome = CheckOutcome.HOLDS if _matches(value, answer, expected) else CheckOutcome.FAILS
         reason = f"{quote(text[answer.start : answer.end])}: the chain comes to {format_number(expected[0])}"
     else:
@@ -39,14 +39,23 @@ def check_answer(
 
 
 def _find_worked_values(memory: Memory, results: Sequence[Number]) -> list[Number]:
-    """What the worked chain may end in: its own value, and the last result of the line that finished it."""
+    """What the worked chain may end in: its own value, and the result of the equation that finished it.
+
+    Where the question's expression was never carried on, what was worked out before is accepted after a step that
+    fails: the author follows that.
+    """
     if memory.worked is None:
         return []
     value = memory.worked.value(memory.names)
     if value is None:
         return []
-    last = [memory.last_result[0]] if memory.last_result is not None else []
-    return [value, *last, *results[-1:]]
+    values = [value]
+    if memory.last_equation is not None and memory.last_equation[0] == memory.worked.side.trees[0]:
+        values.append(memory.last_equation[1])
+    is_carried = memory.worked.step != QUESTION
+    if not is_carried and (memory.has_failed or not memory.question.is_plain):
+        values += results[-1:] if memory.last_result is None else [memory.last_result[0], *results[-1:]]
+    return values
 
 
 def _compare_with_results(

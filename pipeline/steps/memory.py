@@ -59,6 +59,12 @@ class Memory:
         self.has_formulas = False
         """Whether a step so far holds LaTeX: much of it is not read, so that a number may come from there."""
         self.last_result: tuple[Number, int] | None = None
+        self.last_equation: tuple[Tree, Number] | None = None
+        """The left side and the result of the last equation that stood alone."""
+        self.is_broken = False
+        """Whether the chain that is worked went through a line that is no expression."""
+        self.has_failed = False
+        """Whether a step so far fails: what follows from it may differ from what was asked."""
 
     def produce(self, value: Number, step: int) -> None:
         """A step arrived at a value."""

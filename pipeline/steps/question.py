@@ -34,6 +34,8 @@ class Question:
     """The expression whose value is asked for; None for a question in words."""
     chains: tuple[Chain, ...] = ()
     """What the question states as given."""
+    is_plain: bool = False
+    """Whether the question is nothing but its expression: its solution is then worked line by line."""
 
     def text_of(self, side: Side) -> str:
         """The expression as the question writes it."""
@@ -46,7 +48,7 @@ def read_question(text: str) -> Question:
     text = text[:MAX_STEP_CHARACTERS]
     plain = read_expression(text)
     if plain is not None:
-        return Question(text, frozenset(number for number, _ in scan_numbers(text)), plain)
+        return Question(text, frozenset(number for number, _ in scan_numbers(text)), plain, is_plain=True)
     regions = find_regions(text)
     has_relation = RELATION_HINT.search(text) is not None
     if not (regions or has_relation or _is_short(text)):

@@ -15,6 +15,7 @@ from tracewright.pipeline.steps.arithmetic import read_binary, read_equation, re
 from tracewright.pipeline.steps.chains import Chain, Side, make_plain_side
 from tracewright.pipeline.steps.comparison import settle
 from tracewright.pipeline.steps.lexer import NUMBER, Token, read_number, tokenize
+from tracewright.pipeline.steps.malformed import is_malformed
 from tracewright.pipeline.steps.regions import find_regions
 from tracewright.pipeline.steps.statements import read_chains
 from tracewright.pipeline.steps.trees import Literal
@@ -52,6 +53,8 @@ class Content(NamedTuple):
     """Its numbers but those that a chain arrives at."""
     mentioned: frozenset[Number]
     """All its numbers."""
+    is_malformed: bool = False
+    """Whether it has only the characters of arithmetic and is none: no equation of a worked line."""
 
 
 class Piece(NamedTuple):
@@ -122,11 +125,11 @@ def _read_piece(text: str, follows: str) -> Content:
         chain, used, mentioned = binary
         return Content((chain,), used, mentioned)
     if RELATION_HINT.search(text) is None:
-        return _make_content((), scan_numbers(text))
+        return _make_content((), scan_numbers(text))._replace(is_malformed=is_malformed(text, follows))
     chain = read_equation(text, follows) or read_sentence(text)
     if chain is not None:
         return _make_content((chain,), scan_numbers(text))
-    return _read_tokens(tokenize(text), follows)
+    return _read_tokens(tokenize(text), follows)._replace(is_malformed=is_malformed(text, follows))
 
 
 _recall_piece = lru_cache(maxsize=_REMEMBERED_PIECES)(_read_piece)

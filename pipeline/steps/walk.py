@@ -22,6 +22,7 @@ from tracewright.pipeline.steps.values import Number, UndefinedValueError, as_fr
 from tracewright.schemas import CheckOutcome, StepCheck
 
 MAX_CLAIMS_PER_STEP = 400
+_LOST_CHAIN = "the step goes on from a line that is no expression"
 
 
 class Finding(NamedTuple):
@@ -50,11 +51,15 @@ class _StepWalk:
         self._claims: list[Claim] = []
         self._depends: set[int] = set()
         self._results: list[Number] = []
+        self._lost_chain = False
 
     def run(self) -> Finding:
         self._memory.has_formulas = self._memory.has_formulas or self._reading.has_formulas
         self._use_numbers()
         for offset, content in self._reading.pieces:
+            if content.is_malformed and self._memory.question.is_plain:
+                self._refuse(offset)
+                continue
             for chain in content.chains:
                 if len(self._claims) < MAX_CLAIMS_PER_STEP:
                     self._check_chain(offset, chain)
@@ -78,7 +83,19 @@ class _StepWalk:
         claims = self._claims
         if any(claim.outcome is CheckOutcome.FAILS for claim in claims):
             claims = withdraw_within(self._text, claims)
-        return Finding(summarize(claims), tuple(sorted(self._depends)), tuple(claims))
+        check = summarize(claims)
+        self._memory.has_failed = self._memory.has_failed or check.outcome is CheckOutcome.FAILS
+        if self._lost_chain and check.outcome is CheckOutcome.HOLDS:
+            check = StepCheck(outcome=CheckOutcome.UNCHECKED, reason=_LOST_CHAIN, claims=check.claims)
+        return Finding(check, tuple(sorted(self._depends)), tuple(claims))
+
+    def _refuse(self, offset: int) -> None:
+        """A part of a worked line that is no arithmetic fails, and the chain can't be followed through it."""
+        part = self._text[offset:].split("\n", 1)[0].split(";", 1)[0]
+        start, end = offset + len(part) - len(part.lstrip()), offset + len(part.rstrip())
+        reason = f"{quote(part)}: no equation and no expression, so that it is equal to nothing"
+        self._claims.append(Claim(self._text[start:end], start, end, CheckOutcome.FAILS, reason))
+        self._memory.is_broken = True
 
     def _check_chain(self, offset: int, chain: Chain) -> None:
         only = chain.comparisons[0] if len(chain.comparisons) == 1 and chain.relations[0] == "=" else None
@@ -102,6 +119,8 @@ class _StepWalk:
             comparison = None
             if left is not None:
                 comparison = self._compare(offset, chain, place, left, right)
+                if chain.follows == ";" and place == 0 and chain.sides[0] is None:
+                    comparison = self._mend_chain(comparison)
                 start = offset + (chain.start if left is not chain.sides[0] else left.start)
                 end = offset + right.end
                 texts = left_text, relation, right_text
@@ -112,6 +131,17 @@ class _StepWalk:
             left, left_text = right, right_text
         self._check_definition(chain, offset)
         self._conclude(offset, chain, last)
+
+    def _mend_chain(self, comparison: Comparison) -> Comparison:
+        """What is not equal to the chain before its broken line may still follow from that line: nothing is said."""
+        memory = self._memory
+        if not memory.is_broken:
+            return comparison
+        memory.is_broken = False
+        if comparison.outcome is CheckOutcome.HOLDS:
+            return comparison
+        self._lost_chain = True
+        return comparison._replace(outcome=CheckOutcome.UNCHECKED, note=_LOST_CHAIN)
 
     def _take_equation(self, offset: int, chain: Chain, comparison: Comparison) -> None:
         """The most frequent case in short: one equation without names that holds."""
@@ -126,6 +156,7 @@ class _StepWalk:
         if comparison.right is not None:
             self._results.append(comparison.right)
             memory.produce(comparison.right, index)
+            memory.last_equation = left.trees[0], comparison.right
 
     def _compare(self, offset: int, chain: Chain, place: int, left: Side, right: Side) -> Comparison:
         """The outcome of one relation of a chain, with its excuses and with what it may follow from."""
@@ -191,6 +222,8 @@ class _StepWalk:
         if chain.follows != ";":
             self._results.append(last)
             memory.produce(last, self._index)
+            if first is not None:
+                memory.last_equation = first.trees[0], last
         if first is not None and first.is_clean and isinstance(first.trees[0], Name):
             memory.define(first.trees[0].text, last, self._index)
 
