@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,6 +58,8 @@ def _run(name: str, cases: Path | None, seed: int) -> dict[str, Any]:
     if spec is None or spec.loader is None:
         raise InputError(f"benchmarks/{name}.py can't be loaded")
     module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up to read annotations such as `npt.NDArray`.
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     taken = inspect.signature(module.run).parameters
     given = {"cases": cases, "seed": seed}

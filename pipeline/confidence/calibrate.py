@@ -9,7 +9,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tracewright.pipeline.confidence.features import STEP_FEATURES, TOP_FEATURES, build_features
+from tracewright.pipeline.confidence.features import (
+    ROLLOUT_FEATURES,
+    STEP_FEATURES,
+    TOP_FEATURES,
+    Rollout,
+    build_features,
+    feature_names,
+)
 from tracewright.pipeline.confidence.metrics import (
     ReliabilityPoint,
     auroc,
@@ -63,6 +70,8 @@ class Calibration(Frozen):
     """How the signals were cut that it was fitted on."""
     model: HingeModel
     platt: Platt
+    checker_version: str = ""
+    """Of the checks that it takes for the truth; empty in calibrations from before it was kept."""
     traces: Count
     problems: Count
     steps: Count
@@ -77,7 +86,12 @@ class Calibration(Frozen):
     @property
     def with_top(self) -> bool:
         """Whether it needs the signals of a top-k."""
-        return len(self.features) > len(STEP_FEATURES)
+        return set(TOP_FEATURES) <= set(self.features)
+
+    @property
+    def with_rollouts(self) -> bool:
+        """Whether it needs rollouts."""
+        return set(ROLLOUT_FEATURES) <= set(self.features)
 
     def applies_to(self, family: str) -> bool:
         """Whether traces of this teacher may be scored with it."""
@@ -87,19 +101,25 @@ class Calibration(Frozen):
         """Why traces of this teacher must not be scored with it, None where they may."""
         if family != self.family:
             return f"calibration {self.version} was fitted on teacher {self.family}, not on {family}"
-        if self.features != _feature_names(self.with_top):
+        if self.features != feature_names(self.with_top, self.with_rollouts):
             return f"calibration {self.version} uses other features than this version of tracewright: fit it again"
         if (self.window_tokens, self.tail_tokens) != (WINDOW_TOKENS, TAIL_TOKENS):
             return f"calibration {self.version} was fitted on signals of other windows: fit it again"
         return None
 
-    def predict(self, signals: Sequence[Signals | None], chars: Sequence[int]) -> list[float | None]:
-        """The confidence of each step of one trace: its steps' signals and numbers of characters, in order.
+    def predict(
+        self,
+        signals: Sequence[Signals | None],
+        chars: Sequence[int],
+        rollouts: Sequence[Rollout | None] | None = None,
+    ) -> list[float | None]:
+        """The confidence of each step of one trace: its steps' signals, numbers of characters and rollouts, in order.
 
-        None where a step has no signals, or lacks those of a top-k that this calibration was fitted with. Whether the
-        calibration may be used at all is for `applies_to` to say.
+        None where a step has no signals, or lacks those of a top-k, or the rollout, that this calibration was fitted
+        with. Whether the calibration may be used at all is for `applies_to` to say.
         """
-        features, steps = build_features(signals, chars, self.with_top)
+        given = (rollouts or [None] * len(signals)) if self.with_rollouts else None
+        features, steps = build_features(signals, chars, self.with_top, given)
         confidences: list[float | None] = [None] * len(signals)
         if steps:
             for step, value in zip(steps, self.platt.probabilities(self.model.logits(features)).tolist(), strict=True):
@@ -112,7 +132,7 @@ def fit(samples: Sequence[TraceSample], family: str, fitted_at: datetime) -> Cal
 
     Logistic regression on lines with bends (`HingeModel`), then Platt's line on the predictions for problems that the
     model did not see. The figures come from predictions that neither the model nor the line was fitted on.
-    Deterministic: the order of the traces does not matter beyond the last digits of a sum.
+    Deterministic, whatever the order of the traces.
     """
     from threadpoolctl import threadpool_limits
 
@@ -126,7 +146,10 @@ def fit(samples: Sequence[TraceSample], family: str, fitted_at: datetime) -> Cal
 
 def hash_calibration(calibration: Calibration) -> str:
     """The version that this content has."""
-    return make_id("calibration", calibration.model_dump(mode="json", exclude={"version", "fitted_at"}))
+    content = calibration.model_dump(mode="json", exclude={"version", "fitted_at"})
+    if not calibration.checker_version:
+        del content["checker_version"]
+    return make_id("calibration", content)
 
 
 def calibration_figures(
@@ -156,11 +179,12 @@ def _fit_table(table: StepTable, family: str, fitted_at: datetime) -> Calibratio
     confidences = _cross_calibrate(table, logits)
     fields = {
         "family": family,
-        "features": _feature_names(table.with_top),
+        "features": feature_names(table.with_top, table.with_rollouts),
         "window_tokens": WINDOW_TOKENS,
         "tail_tokens": TAIL_TOKENS,
         "model": fit_hinge_model(table.features, table.rights),
         "platt": fit_platt(logits, table.rights),
+        "checker_version": table.checker_version,
         "traces": table.traces,
         "problems": len(np.unique(table.problems)),
         "steps": len(table.rights),
@@ -171,10 +195,6 @@ def _fit_table(table: StepTable, family: str, fitted_at: datetime) -> Calibratio
     }
     draft = Calibration.model_validate({**fields, "version": "", "fitted_at": fitted_at})
     return draft.model_copy(update={"version": hash_calibration(draft)})
-
-
-def _feature_names(with_top: bool) -> tuple[str, ...]:
-    return (*STEP_FEATURES, *TOP_FEATURES) if with_top else STEP_FEATURES
 
 
 def _cross_validate(table: StepTable) -> Floats:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tracewright.pipeline.confidence.features import build_features, has_top
+from tracewright.pipeline.confidence.features import Rollout, build_features, has_top
 from tracewright.pipeline.confidence.truth import step_truth
 from tracewright.schemas.ids import hash_content, hash_to_unit
 from tracewright.schemas.trace import Signals, Trace
@@ -32,6 +32,10 @@ class TraceSample:
     signals: tuple[Signals | None, ...]
     chars: tuple[int, ...]
     rights: tuple[bool | None, ...]
+    checker_version: str = ""
+    """Of the checks that the truth comes from."""
+    rollouts: tuple[Rollout | None, ...] | None = None
+    """None where the trace was not rolled out."""
 
 
 @dataclass(frozen=True)
@@ -56,32 +60,38 @@ class StepTable:
     folds: npt.NDArray[np.int64]
     """For each step 0 to FOLDS − 1; all steps of a problem are in one fold."""
     with_top: bool
+    with_rollouts: bool
     traces: int
+    checker_version: str
 
 
-def sample_trace(trace: Trace) -> TraceSample:
-    """What fitting needs of a scored and checked trace."""
+def sample_trace(trace: Trace, rollouts: Sequence[Rollout | None] | None = None) -> TraceSample:
+    """What fitting needs of a scored and checked trace, and of its rollouts where it has some."""
     return TraceSample(
         problem_id=trace.problem.content_id,
         signals=tuple(step.signals for step in trace.steps),
         chars=tuple(len(step.text) for step in trace.steps),
         rights=tuple(step_truth(trace.steps, trace.verdict.outcome)),
+        checker_version=trace.checker_version,
+        rollouts=None if rollouts is None else tuple(rollouts),
     )
 
 
 def build_table(samples: Sequence[TraceSample]) -> StepTable | NotEnoughData:
     """The steps of known truth as arrays, in a deterministic order, or why they are too few.
 
-    What a top-k gives is used where every step has it.
+    What a top-k gives is used where every step has it, and rollouts where every trace has some.
     """
-    samples = _thin(samples)
+    samples = sorted(_thin(samples), key=_order)
     known = [signals for sample in samples for signals in sample.signals if signals is not None]
     with_top = bool(known) and all(map(has_top, known))
+    with_rollouts = bool(samples) and all(sample.rollouts is not None for sample in samples)
     parts: list[npt.NDArray[np.float64]] = []
     rights: list[bool] = []
     problems: list[str] = []
     for sample in samples:
-        features, steps = build_features(sample.signals, sample.chars, with_top)
+        rollouts = sample.rollouts if with_rollouts else None
+        features, steps = build_features(sample.signals, sample.chars, with_top, rollouts)
         rows = [row for row, step in enumerate(steps) if sample.rights[step] is not None]
         parts.append(features[rows])
         rights += [bool(sample.rights[steps[row]]) for row in rows]
@@ -92,7 +102,16 @@ def build_table(samples: Sequence[TraceSample]) -> StepTable | NotEnoughData:
     if too_few:
         return NotEnoughData(too_few, len(labels), int((~labels).sum()), len(names))
     folds = _assign_folds([str(name) for name in names], set(numbers[~labels].tolist()))
-    return StepTable(np.concatenate(parts), labels, numbers, folds[numbers], with_top, len(samples))
+    return StepTable(
+        np.concatenate(parts),
+        labels,
+        numbers,
+        folds[numbers],
+        with_top,
+        with_rollouts,
+        len(samples),
+        ", ".join(sorted({sample.checker_version for sample in samples})),
+    )
 
 
 def find_lack(rights: Sequence[bool]) -> str | None:
@@ -112,6 +131,13 @@ def _find_lack(rights: npt.NDArray[np.bool_], problems: npt.NDArray[np.int64]) -
         if find_lack(rights.tolist()) is None and count < MIN_PROBLEMS_OF_A_KIND:
             return f"the {word} steps come from {count} problems, {MIN_PROBLEMS_OF_A_KIND} are needed"
     return find_lack(rights.tolist())
+
+
+def _order(sample: TraceSample) -> tuple[object, ...]:
+    """By content: sums come out the same to the last digit, so the same traces give the same version of a calibration
+    however they are stored."""
+    means = tuple(0.0 if signals is None else signals.mean_logprob for signals in sample.signals)
+    return sample.problem_id, sample.chars, means, tuple(map(str, sample.rights))
 
 
 def _thin(samples: Sequence[TraceSample]) -> Sequence[TraceSample]:

@@ -53,11 +53,14 @@ def load_calibration(path: Path) -> Calibration:
     return calibration
 
 
-def find_calibration(folder: Path, teacher: TeacherRef) -> Calibration | None:
+def find_calibration(folder: Path, teacher: TeacherRef, *, with_rollouts: bool = False) -> Calibration | None:
     """The calibration of this teacher that was fitted last, None where there is none.
+
+    From signals alone, or from signals and rollouts.
 
     Raises:
         InputError, IntegrityError: as `load_calibration`.
     """
     found = [load_calibration(path) for path in folder.glob(f"{teacher.family}-*.json")]
-    return max(found, key=lambda calibration: (calibration.fitted_at, calibration.version), default=None)
+    fitting = [calibration for calibration in found if calibration.with_rollouts == with_rollouts]
+    return max(fitting, key=lambda calibration: (calibration.fitted_at, calibration.version), default=None)

@@ -3,8 +3,9 @@
 from tracewright.pipeline.store.export import EXPORT_FORMATS
 from tracewright.pipeline.store.journal import Journal
 from tracewright.pipeline.store.lane import ShardLimits
+from tracewright.pipeline.store.rewriter import TraceRewriter
 from tracewright.pipeline.store.store import Store
 from tracewright.pipeline.store.table import Commit
 from tracewright.pipeline.store.writer import TraceWriter
 
-__all__ = ["EXPORT_FORMATS", "Commit", "Journal", "ShardLimits", "Store", "TraceWriter"]
+__all__ = ["EXPORT_FORMATS", "Commit", "Journal", "ShardLimits", "Store", "TraceRewriter", "TraceWriter"]

@@ -1,36 +1,20 @@
-"""Adding shards to a table so that each is there exactly once, whatever is killed and when.
+"""Adding shards to a table and taking the place of old ones; `commits` sees to it that each is there exactly once.
 
-A shard's name is `SEQUENCE-WRITER-HASH.parquet`. The sequence is its writer's Delta app-transaction version, so a file
-whose sequence is above what the log knows of its writer was never committed and may go; the hash is of its bytes.
-Everything here happens under the table's commit lock, so that several writers (each under its own name) never add the
-same row and never take another's unfinished file for a leftover.
+Everything here happens under the table's commit lock, so that several writers never add the same row.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-import time
 from pathlib import Path
 from typing import Generic
 
 import pyarrow as pa
-from deltalake import CommitProperties, Schema, Transaction
-from deltalake.exceptions import CommitFailedError
-from deltalake.transaction import AddAction
 
-from tracewright.pipeline.store.disk import explain_disk_errors, remove_asides, write_durably
-from tracewright.pipeline.store.failpoints import Failpoint, reach
+from tracewright.pipeline.store.commits import ShardCommitter
 from tracewright.pipeline.store.locks import hold
-from tracewright.pipeline.store.parquet import encode_shard
 from tracewright.pipeline.store.reading import read_columns
-from tracewright.pipeline.store.table import ModelT, ModelTable, explain_delta_errors
-
-_COMMIT_TRIES = 8
-_RETRY_SECONDS = 0.05
-_HASH_HEX_DIGITS = 16
-_NAME = re.compile(r"(\d{10})-([a-z0-9_]+)-[0-9a-f]{16}\.parquet")
+from tracewright.pipeline.store.table import ModelT, ModelTable, StoredFile, explain_delta_errors
+from tracewright.schemas.errors import StoreError
 
 
 class ShardAppender(Generic[ModelT]):
@@ -40,15 +24,12 @@ class ShardAppender(Generic[ModelT]):
         """Look at what the table holds, and sweep what this writer left unfinished when it was killed."""
         self.ids: set[str] = set()
         self._table = table
-        self._writer = writer
-        self._transaction = f"tracewright/{writer}"
         self._lock = lock
         self._seen: set[Path] = set()
         self._learned_version = -1
-        self._schema = Schema.from_arrow(table.kind.schema.remove_metadata())
         with hold(lock):
-            self._delta = table.load()
-            self._sweep()
+            self._committer = ShardCommitter(table, writer)
+            self._committer.sweep()
             self._learn_new_ids()
 
     def append(self, rows: pa.Table) -> int:
@@ -58,16 +39,13 @@ class ShardAppender(Generic[ModelT]):
             StoreError: nothing of the rows is in the table; the rows before are.
         """
         with hold(self._lock), explain_delta_errors(self._table.path, "committing to"):
-            self._delta.update_incremental()
+            self._committer.delta.update_incremental()
             rows = self._keep_new(rows)
             if rows.num_rows == 0:
                 return 0
-            path, size = self._write(rows)
-            self._commit(path, size, rows.num_rows)
-            self._table.sync_log(self._delta.version())
-            reach(Failpoint.LOG_SYNCED)
-        self._seen.add(path)
-        self._learned_version = self._delta.version()
+            shard = self._committer.commit(rows)
+        self._seen.add(shard.path)
+        self._learned_version = self._committer.delta.version()
         self.ids.update(rows[self._table.kind.key].to_pylist())
         return rows.num_rows
 
@@ -80,57 +58,52 @@ class ShardAppender(Generic[ModelT]):
         return rows if len(fresh) == rows.num_rows else rows.take(pa.array(list(fresh.values()), pa.int64()))
 
     def _learn_new_ids(self) -> set[str]:
-        if self._delta.version() == self._learned_version:
+        if self._committer.delta.version() == self._learned_version:
             return set()
         added: set[str] = set()
         key = self._table.kind.key
-        for file in self._table.list_files(self._delta):
+        for file in self._table.list_files(self._committer.delta):
             if file.path not in self._seen:
                 added.update(read_columns(file, [key], self._table.kind.schema)[key].to_pylist())
                 self._seen.add(file.path)
         self.ids |= added
-        self._learned_version = self._delta.version()
+        self._learned_version = self._committer.delta.version()
         return added
 
-    def _next_sequence(self) -> int:
-        last = self._delta.transaction_version(self._transaction)
-        return 0 if last is None else last + 1
 
-    def _write(self, rows: pa.Table) -> tuple[Path, int]:
-        data = encode_shard(rows)
-        digest = hashlib.sha256(data).hexdigest()[:_HASH_HEX_DIGITS]
-        path = self._table.path / f"{self._next_sequence():010d}-{self._writer}-{digest}.parquet"
-        write_durably(path, memoryview(data))
-        return path, data.size
+class ShardReplacer(Generic[ModelT]):
+    """One writer's way of putting a shard with the same rows, scored anew, in the place of an old one."""
 
-    def _commit(self, path: Path, size_bytes: int, rows: int) -> None:
-        """Commit once: the log is asked again before every further try whether the last one got there after all."""
-        sequence = self._next_sequence()
-        for attempt in range(1, _COMMIT_TRIES + 1):
-            try:
-                self._commit_once(path, size_bytes, rows, sequence)
-                break
-            except CommitFailedError:
-                self._delta.update_incremental()
-                if self._next_sequence() > sequence:
-                    break
-                if attempt == _COMMIT_TRIES:
-                    raise
-                time.sleep(_RETRY_SECONDS * attempt)
-        reach(Failpoint.SHARD_COMMITTED)
-        self._delta.update_incremental()
+    def __init__(self, table: ModelTable[ModelT], writer: str, lock: Path) -> None:
+        """Sweep what this writer left unfinished when it was killed."""
+        self._table = table
+        self._lock = lock
+        with hold(lock):
+            self._committer = ShardCommitter(table, writer)
+            self._committer.sweep()
 
-    def _commit_once(self, path: Path, size_bytes: int, rows: int, sequence: int) -> None:
-        stats = json.dumps({"numRecords": rows})
-        action = AddAction(path.name, size_bytes, {}, time.time_ns() // 1_000_000, True, stats)
-        transaction = CommitProperties(app_transactions=[Transaction(self._transaction, sequence)])
-        self._delta.create_write_transaction([action], "append", self._schema, commit_properties=transaction)
+    def replace(self, old: StoredFile, rows: pa.Table) -> None:
+        """Commit the rows, with the table's derived columns, in the place of the shard: both at once, or neither.
 
-    def _sweep(self) -> None:
-        with explain_disk_errors(self._table.path, "sweeping"):
-            remove_asides(self._table.path)
-            expected = self._next_sequence()
-            for path in self._table.path.glob("*.parquet"):
-                named = _NAME.fullmatch(path.name)
-                if named and named[2] == self._writer and int(named[1]) >= expected:
-                    path.unlink(missing_ok=True)
+        The old shard stays on the disk for readers of older versions.
+
+        Raises:
+            StoreError: the rows are not the shard's, or someone replaced it meanwhile; the table is as it was.
+        """
+        with hold(self._lock), explain_delta_errors(self._table.path, "committing to"):
+            self._committer.delta.update_incremental()
+            if old not in self._table.list_files(self._committer.delta):
+                raise StoreError(f"{old.path} was replaced by someone else meanwhile: run the same command again")
+            self._check_ids(old, rows)
+            self._committer.commit(self._derive(rows), [old])
+
+    def _derive(self, rows: pa.Table) -> pa.Table:
+        derived = self._table.kind.facts.derive(rows)
+        for extra in self._table.kind.facts.fields:
+            rows = rows.append_column(extra, derived[extra.name])
+        return rows
+
+    def _check_ids(self, old: StoredFile, rows: pa.Table) -> None:
+        key = self._table.kind.key
+        if read_columns(old, [key], self._table.kind.schema)[key].to_pylist() != rows[key].to_pylist():
+            raise StoreError(f"the rows for {old.path} are not the ones it holds: nothing was changed")

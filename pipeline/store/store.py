@@ -21,6 +21,7 @@ from tracewright.pipeline.store.failpoints import Failpoint, reach
 from tracewright.pipeline.store.lane import ShardLimits
 from tracewright.pipeline.store.locks import COMMIT_LOCK, hold
 from tracewright.pipeline.store.reading import iter_rows, read_columns, read_frame
+from tracewright.pipeline.store.rewriter import TraceRewriter
 from tracewright.pipeline.store.table import Commit, ModelTable, StoredFile, TableKind
 from tracewright.pipeline.store.writer import StoreTables, TraceWriter
 from tracewright.schemas.errors import InputError, MissingInputError, StoreError
@@ -81,6 +82,15 @@ class Store:
             raise InputError(f"{name!r} can't name a writer: use up to 40 of a–z, 0–9 and _")
         self._make_tables()
         return TraceWriter(self._tables, self.path / LOCKS, self.path / JOURNAL / name, name, limits or ShardLimits())
+
+    def rewriter(self, name: str = "rescore") -> TraceRewriter:
+        """What puts traces that were scored anew in the place of the old rows, to be used in a `with` block.
+
+        Raises:
+            StoreError: a rewriter of that name is at work, or the store can't be written.
+        """
+        self._make_tables()
+        return TraceRewriter(self._tables.traces, self.path / LOCKS, name)
 
     def version(self) -> int:
         """The newest version of the traces."""

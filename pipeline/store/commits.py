@@ -1,0 +1,100 @@
+"""Writing shards and committing them so that each is there exactly once, whatever is killed and when.
+
+A shard's name is `SEQUENCE-WRITER-HASH.parquet`. The sequence is its writer's Delta app-transaction version, so a file
+whose sequence is above what the log knows of its writer was never committed and may go; the hash is of its bytes.
+Everything here happens under the table's commit lock, so that several writers (each under its own name) never take
+another's unfinished file for a leftover.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Sequence
+from typing import Generic
+
+import pyarrow as pa
+from deltalake import CommitProperties, Schema, Transaction
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction, RemoveAction
+
+from tracewright.pipeline.store.disk import explain_disk_errors, remove_asides, write_durably
+from tracewright.pipeline.store.failpoints import Failpoint, reach
+from tracewright.pipeline.store.parquet import encode_shard
+from tracewright.pipeline.store.table import ModelT, ModelTable, StoredFile
+
+_COMMIT_TRIES = 8
+_RETRY_SECONDS = 0.05
+_HASH_HEX_DIGITS = 16
+_NAME = re.compile(r"(\d{10})-([a-z0-9_]+)-[0-9a-f]{16}\.parquet")
+
+
+class ShardCommitter(Generic[ModelT]):
+    """One writer's commits to one table. The caller holds the commit lock around every call."""
+
+    def __init__(self, table: ModelTable[ModelT], writer: str) -> None:
+        self.delta = table.load()
+        self._table = table
+        self._writer = writer
+        self._transaction = f"tracewright/{writer}"
+        self._schema = Schema.from_arrow(table.kind.schema.remove_metadata())
+
+    def sweep(self) -> None:
+        """Remove what this writer left unfinished when it was killed."""
+        with explain_disk_errors(self._table.path, "sweeping"):
+            remove_asides(self._table.path)
+            expected = self._next_sequence()
+            for path in self._table.path.glob("*.parquet"):
+                named = _NAME.fullmatch(path.name)
+                if named and named[2] == self._writer and int(named[1]) >= expected:
+                    path.unlink(missing_ok=True)
+
+    def commit(self, rows: pa.Table, replaced: Sequence[StoredFile] = ()) -> StoredFile:
+        """Write the rows as a shard and commit it, durably, in the place of others where some are given.
+
+        Raises:
+            StoreError, DeltaError, OSError: the table is as it was.
+        """
+        shard = self._write(rows)
+        self._commit(shard, replaced)
+        self._table.sync_log(self.delta.version())
+        reach(Failpoint.LOG_SYNCED)
+        return shard
+
+    def _next_sequence(self) -> int:
+        last = self.delta.transaction_version(self._transaction)
+        return 0 if last is None else last + 1
+
+    def _write(self, rows: pa.Table) -> StoredFile:
+        data = encode_shard(rows)
+        digest = hashlib.sha256(data).hexdigest()[:_HASH_HEX_DIGITS]
+        path = self._table.path / f"{self._next_sequence():010d}-{self._writer}-{digest}.parquet"
+        write_durably(path, memoryview(data))
+        return StoredFile(path, rows.num_rows, data.size)
+
+    def _commit(self, shard: StoredFile, replaced: Sequence[StoredFile]) -> None:
+        """Commit once: the log is asked again before every further try whether the last one got there after all."""
+        sequence = self._next_sequence()
+        for attempt in range(1, _COMMIT_TRIES + 1):
+            try:
+                self._commit_once(shard, replaced, sequence)
+                break
+            except CommitFailedError:
+                self.delta.update_incremental()
+                if self._next_sequence() > sequence:
+                    break
+                if attempt == _COMMIT_TRIES:
+                    raise
+                time.sleep(_RETRY_SECONDS * attempt)
+        reach(Failpoint.SHARD_COMMITTED)
+        self.delta.update_incremental()
+
+    def _commit_once(self, shard: StoredFile, replaced: Sequence[StoredFile], sequence: int) -> None:
+        now = time.time_ns() // 1_000_000
+        stats = json.dumps({"numRecords": shard.rows})
+        removals = [RemoveAction(old.path.name, True, now, old.size_bytes, {}) for old in replaced]
+        actions = [*removals, AddAction(shard.path.name, shard.size_bytes, {}, now, True, stats)]
+        transaction = CommitProperties(app_transactions=[Transaction(self._transaction, sequence)])
+        self.delta.create_write_transaction(actions, "append", self._schema, commit_properties=transaction)
