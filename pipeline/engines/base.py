@@ -18,6 +18,10 @@ class Request:
     question: str
     seed: int
     system: str | None = None
+    prefix: str = ""
+    """The beginning of the answer, which the engine goes on from; the completion has what follows it alone."""
+    prefix_ids: tuple[int, ...] | None = None
+    """The prefix's tokens, where they are known: those that the teacher drew, which its text may not give back."""
     greedy: bool = False
     """Take the likeliest token each time, whatever the engine's sampling: for evaluation."""
 

@@ -99,9 +99,10 @@ class ServerEngine:
     def _body(self, request: Request) -> dict[str, Any]:
         sampling = self._settings.sampling
         system = [{"role": "system", "content": request.system}] if request.system else []
+        begun = [{"role": "assistant", "content": request.prefix}] if request.prefix else []
         body: dict[str, Any] = {
             "model": self._settings.model,
-            "messages": [*system, {"role": "user", "content": request.question}],
+            "messages": [*system, {"role": "user", "content": request.question}, *begun],
             "max_tokens": self._settings.max_tokens,
             "temperature": 0.0 if request.greedy else sampling.temperature,
             "top_p": sampling.top_p,
@@ -111,6 +112,7 @@ class ServerEngine:
         body |= {"top_k": sampling.top_k} if sampling.top_k else {}
         body |= {"min_p": sampling.min_p} if sampling.min_p else {}
         body |= {"stop": list(sampling.stop)} if sampling.stop else {}
+        body |= {"continue_final_message": True, "add_generation_prompt": False} if request.prefix else {}
         body |= {"logprobs": True, "top_logprobs": self._settings.logprobs} if self._settings.logprobs else {}
         return body
 

@@ -88,6 +88,8 @@ class _Worker:
         try:
             prompt = self._render(request)
             ids = self._tokenizer.encode(prompt, add_special_tokens=self._tokenizer.chat_template is None)
+            prefix = request["prefix_ids"]
+            ids += self._tokenizer.encode(request["prefix"], add_special_tokens=False) if prefix is None else prefix
             drawn = {"temperature": 0.0} if request["greedy"] else {"seed": request["seed"]}
             params = SamplingParams(
                 **(self._sampling | drawn),
