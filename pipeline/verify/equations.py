@@ -7,7 +7,17 @@ from fractions import Fraction
 
 from tracewright.pipeline.verify.atoms import multiply
 from tracewright.pipeline.verify.failures import LimitError, UndecidedError
-from tracewright.pipeline.verify.nodes import Apply, Call, Node, Number, Relation, Symbol, free_symbols, walk
+from tracewright.pipeline.verify.nodes import (
+    Apply,
+    Call,
+    Node,
+    Number,
+    Relation,
+    Symbol,
+    free_symbols,
+    map_children,
+    walk,
+)
 from tracewright.pipeline.verify.numeric import BASE_DIGITS
 from tracewright.pipeline.verify.sampling import samples, variables_of
 from tracewright.pipeline.verify.values import Finding, Point, Truth, same_value
@@ -108,13 +118,10 @@ def substitute(node: Node, point: Mapping[str, Fraction]) -> Node:
     match node:
         case Symbol(name):
             return Number(point[name]) if name in point else node
-        case Apply(name, arguments):
-            return Apply(name, tuple(substitute(argument, point) for argument in arguments))
-        case Call(name, arguments):
-            inner = tuple(substitute(argument, point) for argument in arguments)
-            return Apply("*", (Number(point[name]), *inner)) if name in point else Call(name, inner)
+        case Call(name, (argument,)) if name in point:
+            return Apply("*", (Number(point[name]), substitute(argument, point)))
         case _:
-            return node
+            return map_children(node, lambda part: substitute(part, point))
 
 
 def _fraction(node: Node) -> tuple[Node, Node]:

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from tracewright.pipeline.verify.boxes import find_boxes, last_group
 from tracewright.pipeline.verify.limits import MAX_ANSWER_CHARS, MAX_PROSE_CHARS
+from tracewright.pipeline.verify.notations import with_periods
 from tracewright.pipeline.verify.phrases import first_sentence, retracted, starts_as_answer
 from tracewright.pipeline.verify.spans import formulas_in, runs_in
 from tracewright.pipeline.verify.statements import answer_in_phrase, last_mathematics
@@ -88,7 +89,7 @@ def extract_marked(text: str, *, raw: bool = False, label: re.Pattern[str] = _AN
 
 def extract_mathematics(text: str) -> Extraction | None:
     """The answer of a shown text (thinking removed): marked, or the text itself, or the last formula or number."""
-    text = _TIMES.sub(" × ", _CALCULATOR.sub("", text))
+    text = with_periods(_TIMES.sub(" × ", _CALCULATOR.sub("", text)))
     marked = extract_marked(text)
     if marked is not None:
         return marked

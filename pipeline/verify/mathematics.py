@@ -11,6 +11,7 @@ from tracewright.pipeline.verify.compare import compare_answers
 from tracewright.pipeline.verify.failures import LimitError, UnreadableError
 from tracewright.pipeline.verify.nodes import Apply, Node, Number, Quantity, Words, walk
 from tracewright.pipeline.verify.normal_text import same_words
+from tracewright.pipeline.verify.notations import in_figures, with_binomials
 from tracewright.pipeline.verify.number_words import read_number_words
 from tracewright.pipeline.verify.parser import changes_number, parse_answer
 from tracewright.pipeline.verify.policy import Policy
@@ -29,10 +30,6 @@ _COMPOUND = re.compile(
     r"(?P<many>\d+)\s*(?P<larger>[a-z]+)\.?(?:\s*,)?(?:\s+and)?\s+(?P<few>\d+(?:\.\d+)?)\s*(?P<smaller>[a-z]+)\.?"
 )
 _HAS_MATHEMATICS = re.compile(r"[\d=<>+*/^|(){}\[\]\\!'-]")
-_BASED = re.compile(r"(?P<digits>[0-9A-F]*[A-F][0-9A-F]*)_\{?(?P<base>\d{1,2})\}?")
-_AND_A_HALF = re.compile(r"(?P<whole>\d+) and (?:a|one) (?P<part>half|third|quarter)")
-_PARTS = {"half": "1/2", "third": "1/3", "quarter": "1/4"}
-_SHARE = re.compile(r"(?P<part>\d+) (?P<word>in|out of|to) (?P<whole>\d+)")
 _NO_ANSWERS = frozenset({"nan", "null", "n/a", "na", "none of these", "?"})
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _REMARK = re.compile(r"(?<=\d) \((?!or\b|and\b)[A-Za-z][A-Za-z ,]{2,}\)$")
@@ -70,8 +67,10 @@ def compare_mathematics(gold: str, given: str, policy: Policy, algebra: Algebra 
 
 def _compare_readings(gold: str, given: str, policy: Policy, algebra: Algebra | None) -> Finding:
     try:
-        golds = list(readings(gold, decimal_comma=False))
-        givens = list(readings(given, decimal_comma="." in gold))
+        # `C(5,2)` is ten, but beside `C(5,3)` it may be a point.
+        are_points = "C(" in gold and "C(" in given
+        golds = list(readings(gold, decimal_comma=False, are_points=are_points))
+        givens = list(readings(given, decimal_comma="." in gold, are_points=are_points))
     except (UnreadableError, LimitError) as error:
         return Finding(Truth.REFUSED, "text", f"it is not the gold answer's text, and {error}")
     findings = [compare_answers(a, b, policy, algebra) for a in golds for b in givens]
@@ -80,49 +79,36 @@ def _compare_readings(gold: str, given: str, policy: Policy, algebra: Algebra | 
     return next((found for found in findings if found.truth is Truth.SAME), findings[0])
 
 
-def readings(text: str, *, decimal_comma: bool) -> Iterator[Node]:
+def readings(text: str, *, decimal_comma: bool, are_points: bool) -> Iterator[Node]:
     """The trees that the text may mean: first the usual one, then those with other commas between digits.
+
+    `C(5,2)` is also read as a binomial coefficient, unless `are_points`.
 
     Raises:
         LimitError, UnreadableError: it means nothing that can be read.
     """
     labelled = _compound(text) or _labelled(text)
-    text = _based(text) or read_number_words(text) or _spoken_fraction(text) or text
+    text = in_figures(text)
+    binomials = text if are_points else with_binomials(text)
     try:
         first = parse_answer(text)
     except UnreadableError:
         result = _RESULT.fullmatch(text[:_MAX_RESULT_CHARS])
-        if labelled is None and result is None:
+        if labelled is None and result is None and binomials == text:
             raise
-        first = labelled or parse_answer(result["value"] if result else text)
+        first = labelled or parse_answer(result["value"] if result else binomials)
     numeral = read_number_words(first.text) if isinstance(first, Words) else None
     first = parse_answer(numeral) if numeral else first
     yield first
     if labelled is not None and labelled != first:
         yield labelled
+    if binomials != text:
+        yield parse_answer(binomials)
     if not _COMMA_BETWEEN_DIGITS.search(text):
         return
     yield parse_answer(text, Commas.LISTS)
     if decimal_comma and not any(isinstance(part, Number) and part.decimals for part in walk(first)):
         yield parse_answer(text, Commas.DECIMALS)
-
-
-def _spoken_fraction(text: str) -> str | None:
-    """`12 and a half`, `1 in 6`, `1 out of 6` and `3 to 2` in figures."""
-    mixed = _AND_A_HALF.fullmatch(text)
-    if mixed:
-        return f"{mixed['whole']} {_PARTS[mixed['part']]}"
-    share = _SHARE.fullmatch(text)
-    return share and f"{share['part']}{':' if share['word'] == 'to' else '/'}{share['whole']}"
-
-
-def _based(text: str) -> str | None:
-    """A numeral with letters for digits, such as `2A_{16}`, in decimal figures."""
-    found = _BASED.fullmatch(text)
-    base = int(found["base"]) if found else 0
-    if found is None or not 2 <= base <= 36 or any(int(digit, 36) >= base for digit in found["digits"]):
-        return None
-    return str(int(found["digits"], base))
 
 
 def _compound(text: str) -> Node | None:

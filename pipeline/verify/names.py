@@ -16,6 +16,7 @@ from tracewright.pipeline.verify.nodes import (
     Relation,
     Symbol,
     Words,
+    map_children,
     walk,
 )
 
@@ -173,11 +174,5 @@ def _choose(node: Node, sign: str) -> Node:
             if (operator == "±") == (sign == "-"):
                 chosen[-1] = Apply("neg", (chosen[-1],))
             return chosen[0] if len(chosen) == 1 else Apply("+", tuple(chosen))
-        case Apply(name, arguments):
-            return Apply(name, tuple(_choose(argument, sign) for argument in arguments))
-        case Relation(operators, operands):
-            return Relation(operators, tuple(_choose(operand, sign) for operand in operands))
-        case Group(left, right, items):
-            return Group(left, right, tuple(_choose(item, sign) for item in items))
         case _:
-            return node
+            return map_children(node, lambda part: _choose(part, sign))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -110,6 +110,27 @@ def children(node: Node) -> tuple[Node, ...]:
             return (node.value,)
         case _:
             return ()
+
+
+def map_children(node: Node, change: Callable[[Node], Node]) -> Node:
+    """The node with every node directly below it changed."""
+    match node:
+        case Apply(name, arguments):
+            return Apply(name, tuple(map(change, arguments)))
+        case Call(name, arguments):
+            return Call(name, tuple(map(change, arguments)))
+        case Group(left, right, items):
+            return Group(left, right, tuple(map(change, items)))
+        case Listing(items, alternative):
+            return Listing(tuple(map(change, items)), alternative)
+        case Relation(operators, operands):
+            return Relation(operators, tuple(map(change, operands)))
+        case Matrix(rows):
+            return Matrix(tuple(tuple(map(change, row)) for row in rows))
+        case Quantity(value, unit):
+            return Quantity(change(value), unit)
+        case _:
+            return node
 
 
 def walk(node: Node) -> Iterator[Node]:

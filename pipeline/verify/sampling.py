@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
-from tracewright.pipeline.verify.nodes import Apply, Call, Node, Symbol, free_symbols, walk
+from tracewright.pipeline.verify.nodes import Apply, Call, Node, free_symbols, walk
 
 _SEED = 20_240_917
 _DENOMINATORS = (101, 103, 107, 109, 113, 127)
@@ -54,19 +54,6 @@ def _whole_places(node: Node) -> tuple[Node, ...]:
 
 def _is_negative(node: Node) -> bool:
     return isinstance(node, Apply) and node.name == "neg" and not free_symbols(node)
-
-
-def function_letters(*nodes: Node) -> frozenset[str]:
-    """The letters that stand before parentheses and nowhere else: functions. Others are factors there."""
-    parts = [part for node in nodes for part in walk(node)]
-    called = {part.name for part in parts if isinstance(part, Call) and not part.name.endswith("_")}
-    return frozenset(called - {part.name for part in parts if isinstance(part, Symbol)})
-
-
-def has_unknown_values(node: Node, functions: frozenset[str]) -> bool:
-    """Whether an unknown function or a subscripted letter stands in it."""
-    calls = [part for part in walk(node) if isinstance(part, Call)]
-    return any(call.name.endswith("_") or call.name in functions or len(call.arguments) != 1 for call in calls)
 
 
 def variables_of(node: Node, functions: frozenset[str]) -> frozenset[str]:

@@ -64,6 +64,8 @@ _GROUNDS = re.compile(
     re.DOTALL,
 )
 _NEXT_SENTENCE = re.compile(r"[.!?]\s+(?=[A-Z])|\n")
+_QUESTION = re.compile(r"(?:^|(?<=[.!?\n]))(?:[^.!?\n]|\.(?=\d)){0,300}\?(?=[\s*\"')]+\S)")
+"""A question that something follows: `Is it 5? No.` does not answer 5."""
 _ASIDE = re.compile(
     r"(?<=[.!?\n])[ \t]*(?:Note|Remark|P\.?S|I hope|Let me know|Hope|Check:|Verification)", re.IGNORECASE
 )
@@ -123,7 +125,7 @@ def _chosen(text: str, spans: list[Span]) -> Span:
 def _without_asides(text: str) -> str:
     """The text without notes behind the answer, grounds, numbers of steps and remarks in parentheses."""
     aside = _ASIDE.search(text)
-    text = _without_grounds(text[: aside.start()] if aside else text)
+    text = _without_grounds(_QUESTION.sub("", text[: aside.start()] if aside else text))
     text = _CONTRAST.sub(r"\g<unit>", _ENUMERATION.sub("", _SPACES.sub(" ", text)))
     return _REMARK.sub(lambda found: "" if _is_remark(found["inside"]) else found.group(), text)
 

@@ -8,11 +8,12 @@ from enum import Enum, auto
 from fractions import Fraction
 from typing import Protocol
 
+from tracewright.pipeline.verify.calls import has_unknown_values
 from tracewright.pipeline.verify.exact import ExactEvaluator
 from tracewright.pipeline.verify.failures import LimitError, UndecidedError
 from tracewright.pipeline.verify.nodes import Apply, Node, Symbol, walk
 from tracewright.pipeline.verify.numeric import BASE_DIGITS, NumericEvaluator, digits_for
-from tracewright.pipeline.verify.sampling import has_unknown_values, samples, variables_of, whole_symbols
+from tracewright.pipeline.verify.sampling import samples, variables_of, whole_symbols
 
 _MIN_SAMPLES = 2
 _SPARE_DIGITS = 15
