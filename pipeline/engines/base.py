@@ -18,6 +18,8 @@ class Request:
     question: str
     seed: int
     system: str | None = None
+    examples: tuple[tuple[str, str], ...] = ()
+    """Questions with their answers, shown as earlier turns."""
     prefix: str = ""
     """The beginning of the answer, which the engine goes on from; the completion has what follows it alone."""
     prefix_ids: tuple[int, ...] | None = None
@@ -43,6 +45,10 @@ class Completion:
     """T × k raw logprobs of the likeliest tokens, in falling order."""
     token_count: int
     seconds: float
+    prompt_token_count: int = 0
+    """0 where the engine does not say."""
+    top_ids: tuple[tuple[int, ...], ...] | None = None
+    """T × k ids that belong to `top_logprobs`; None unless they were asked for."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,25 @@ class Failure:
     reason: str
 
 
+class RequestDrawer:
+    """Draws requests one at a time as places become free, and knows when to wait for a result instead."""
+
+    def __init__(self, requests: Iterable[Request | None]) -> None:
+        self._requests = iter(requests)
+        self.ended = False
+        """Whether no request will ever follow."""
+
+    def draw(self) -> Request | None:
+        """The next request; None where there is none now."""
+        if self.ended:
+            return None
+        try:
+            return next(self._requests)
+        except StopIteration:
+            self.ended = True
+            return None
+
+
 class Engine(Protocol):
     """Runs requests and gives each result as soon as it is there: no batch waits for its longest sample."""
 
@@ -61,8 +86,11 @@ class Engine(Protocol):
         """The engine with its version, as a trace's provenance has it."""
         ...
 
-    def stream(self, requests: Iterable[Request]) -> Iterator[Completion | Failure]:
+    def stream(self, requests: Iterable[Request | None]) -> Iterator[Completion | Failure]:
         """The results in the order in which they are finished; requests are drawn as places become free.
+
+        A None among the requests says that none is to be had before the next result is taken; it is not drawn again
+        until then, and with nothing in flight it ends the stream.
 
         Raises:
             EngineError: the engine died or hangs; what was given before stands.

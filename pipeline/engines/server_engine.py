@@ -7,16 +7,16 @@ import queue
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from tracewright.pipeline.engines.base import Completion, Failure, Request
-from tracewright.pipeline.engines.server_pool import ServerPool
-from tracewright.schemas import EngineError, FinishReason, Sampling
+from tracewright.pipeline.engines.base import Completion, Failure, Request, RequestDrawer
+from tracewright.pipeline.engines.server_answers import read_answer
+from tracewright.pipeline.engines.server_pool import OutageError, PoolTimes, ServerPool
+from tracewright.schemas import EngineError, Sampling
 
-_REQUEST_TIMEOUT_SECONDS = 900.0
+DEADLINE_SECONDS = 900.0
 """For one completion: a long chain of a large model behind a full queue takes minutes."""
-_FINISH_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
 _Result = Completion | Failure
 
 
@@ -31,6 +31,11 @@ class ServerSettings:
     logprobs: int = 0
     """How many of the likeliest tokens to ask for beside the sampled one; 0: no logprobs at all."""
     max_in_flight: int = 256
+    deadline_seconds: float = DEADLINE_SECONDS
+    """From a request's first try to its answer, all tries included."""
+    marks: tuple[str, str] = ("<think>", "</think>")
+    """Between which the servers' reasoning field is put in front of the text."""
+    times: PoolTimes = field(default_factory=PoolTimes)
 
 
 class ServerEngine:
@@ -39,10 +44,11 @@ class ServerEngine:
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
         self._loop = asyncio.new_event_loop()
-        self._pool = ServerPool(settings.base_urls, _REQUEST_TIMEOUT_SECONDS, settings.max_in_flight)
-        self._results: queue.SimpleQueue[_Result] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[_Result | OutageError] = queue.SimpleQueue()
+        self._asking: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="server-engine", daemon=True)
         self._thread.start()
+        self._pool = asyncio.run_coroutine_threadsafe(self._open_pool(), self._loop).result()
 
     @property
     def name(self) -> str:
@@ -59,22 +65,33 @@ class ServerEngine:
         """Whether it can be asked."""
         return self._thread.is_alive()
 
-    def stream(self, requests: Iterable[Request]) -> Iterator[_Result]:
-        """See `Engine.stream`. A request that no server answers is a failure, not the end."""
-        waiting, in_flight = iter(requests), 0
+    def stream(self, requests: Iterable[Request | None]) -> Iterator[_Result]:
+        """See `Engine.stream`. A request that is refused or passes its deadline is a failure, not the end.
+
+        Raises:
+            EngineError: no server could be reached for minutes.
+        """
+        drawer, in_flight = RequestDrawer(requests), set[str]()
         while True:
-            while in_flight < self._settings.max_in_flight and (request := next(waiting, None)):
-                asyncio.run_coroutine_threadsafe(self._ask(request), self._loop)
-                in_flight += 1
+            drawn: list[Request] = []
+            while len(in_flight) < self._settings.max_in_flight and (request := drawer.draw()):
+                in_flight.add(request.key)
+                drawn.append(request)
+            if drawn:
+                self._loop.call_soon_threadsafe(self._begin, drawn)
             if not in_flight:
                 return
-            yield self._results.get()
-            in_flight -= 1
+            result = self._results.get()
+            if isinstance(result, OutageError):
+                raise result
+            if result.key in in_flight:  # else of an earlier stream that was given up
+                in_flight.remove(result.key)
+                yield result
 
     def close(self) -> None:
         """See `Engine.close`."""
         if self._thread.is_alive():
-            asyncio.run_coroutine_threadsafe(self._pool.close(), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._close_pool(), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
@@ -85,11 +102,31 @@ class ServerEngine:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    async def _open_pool(self) -> ServerPool:
+        return ServerPool(self._settings.base_urls, self._settings.max_in_flight, self._settings.times)
+
+    async def _close_pool(self) -> None:
+        for task in self._asking:
+            task.cancel()
+        await asyncio.gather(*self._asking, return_exceptions=True)
+        await self._pool.close()
+
+    def _begin(self, requests: list[Request]) -> None:
+        for request in requests:
+            task = self._loop.create_task(self._ask(request))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
     async def _ask(self, request: Request) -> None:
-        started = time.monotonic()
+        started, result = time.monotonic(), None
         try:
-            answer = await self._pool.post("/chat/completions", self._body(request))
-            result: _Result = _to_completion(request, answer, time.monotonic() - started)
+            async with asyncio.timeout(self._settings.deadline_seconds):
+                answer = await self._pool.post("/chat/completions", self._body(request))
+            result = read_answer(request, answer, time.monotonic() - started, self._settings.marks)
+        except TimeoutError:
+            result = Failure(request.key, f"no answer within its deadline of {self._settings.deadline_seconds:.0f} s")
+        except OutageError as error:
+            result = error
         except EngineError as error:
             result = Failure(request.key, str(error))
         except Exception as error:  # noqa: BLE001 - a server's nonsense must cost its own row only
@@ -98,11 +135,9 @@ class ServerEngine:
 
     def _body(self, request: Request) -> dict[str, Any]:
         sampling = self._settings.sampling
-        system = [{"role": "system", "content": request.system}] if request.system else []
-        begun = [{"role": "assistant", "content": request.prefix}] if request.prefix else []
         body: dict[str, Any] = {
             "model": self._settings.model,
-            "messages": [*system, {"role": "user", "content": request.question}, *begun],
+            "messages": make_messages(request),
             "max_tokens": self._settings.max_tokens,
             "temperature": 0.0 if request.greedy else sampling.temperature,
             "top_p": sampling.top_p,
@@ -117,41 +152,10 @@ class ServerEngine:
         return body
 
 
-def _to_completion(request: Request, answer: dict[str, Any], seconds: float) -> _Result:
-    choice = answer["choices"][0]
-    message = choice["message"]
-    reason = _FINISH_REASONS.get(choice.get("finish_reason"), FinishReason.ABORT)
-    thinking = message.get("reasoning_content") or message.get("reasoning")
-    text = str(message.get("content") or "")
-    if thinking:
-        text = f"<think>{thinking}</think>{text}"
-    tokens = (choice.get("logprobs") or {}).get("content")
-    ends = _token_ends(tokens, text) if tokens else None
-    counted = (answer.get("usage") or {}).get("completion_tokens")
-    return Completion(
-        key=request.key,
-        prompt="\n\n".join(filter(None, [request.system, request.question])),
-        text=text,
-        finish_reason=reason,
-        token_ids=None,
-        token_logprobs=tuple(float(token["logprob"]) for token in tokens) if tokens and ends else None,
-        token_ends=ends,
-        top_logprobs=_top_logprobs(tokens) if tokens and ends else None,
-        token_count=int(counted if counted is not None else len(tokens or ())),
-        seconds=seconds,
-    )
-
-
-def _token_ends(tokens: list[dict[str, Any]], text: str) -> tuple[int, ...] | None:
-    """Characters complete after each token, from the tokens' bytes; None where they do not spell the text."""
-    spelt, ends = b"", list[int]()
-    for token in tokens:
-        raw = token.get("bytes")
-        spelt += bytes(raw) if raw is not None else str(token["token"]).encode()
-        ends.append(len(spelt.decode(errors="ignore")))
-    return tuple(ends) if spelt.decode(errors="replace") == text else None
-
-
-def _top_logprobs(tokens: list[dict[str, Any]]) -> tuple[tuple[float, ...], ...] | None:
-    rows = [tuple(sorted((float(t["logprob"]) for t in one.get("top_logprobs") or ()), reverse=True)) for one in tokens]
-    return tuple(rows) if all(rows) else None
+def make_messages(request: Request) -> list[dict[str, str]]:
+    """The request as chat turns: the system's, the examples', the question, the answer as far as it is given."""
+    messages = [{"role": "system", "content": request.system}] if request.system else []
+    for question, answer in request.examples:
+        messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    messages.append({"role": "user", "content": request.question})
+    return [*messages, {"role": "assistant", "content": request.prefix}] if request.prefix else messages

@@ -10,6 +10,7 @@ from tracewright.pipeline.config import TeacherConfig
 from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.engines.checkpoint import identify_checkpoint
 from tracewright.pipeline.engines.server_engine import ServerEngine, ServerSettings
+from tracewright.pipeline.engines.steady_engine import SteadyEngine
 from tracewright.pipeline.engines.vllm_engine import VllmEngine, VllmSettings
 from tracewright.schemas import TeacherRef
 
@@ -25,14 +26,14 @@ class RunningTeacher:
 
     def __init__(self, config: TeacherConfig, log: Path) -> None:
         self._config = config
-        self.engine: VllmEngine | ServerEngine
+        self.engine: SteadyEngine | ServerEngine
         if config.engine == "server":
             self._identity = identify_checkpoint(_served_name(config), config.revision, _prompt(config))
             self.engine = ServerEngine(server_settings(config))
         else:
             settings = vllm_settings(config)
             self._identity = identify_checkpoint(settings.model, config.revision, _prompt(config))
-            self.engine = VllmEngine(settings, log)
+            self.engine = SteadyEngine(lambda: VllmEngine(settings, log))
 
     @cached_property
     def ref(self) -> TeacherRef:

@@ -9,6 +9,7 @@ in the same process group, so that detokenizing does not hold up the accelerator
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -21,13 +22,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
-from tracewright.pipeline.engines.base import Completion, Failure, Request
+from tracewright.pipeline.engines.base import Completion, Failure, Request, RequestDrawer
 from tracewright.schemas import EngineError, FinishReason, Sampling
 
 _START_TIMEOUT_SECONDS = 600.0
 """A large model on a slow disk takes minutes to load."""
-_STALL_TIMEOUT_SECONDS = 900.0
-"""Without a single result for this long the engine counts as hung."""
+STALL_SECONDS = 45.0
+"""Without a sign of life for so long the engine counts as hung. It gives one every second between its steps, and a
+step takes far less than a second but for the largest models on a CPU."""
+DEADLINE_SECONDS = 900.0
 _CLOSE_TIMEOUT_SECONDS = 5.0
 _LOG_TAIL_LINES = 12
 
@@ -60,6 +63,11 @@ class VllmSettings:
     """OpenMP threads of a CPU engine; None: vLLM's choice, which is right for a model that keeps the cores busy. A
     small one spends its time in Python: with 2 threads it made 470 tokens a second beside another busy process, with 1
     it made 5,300."""
+    deadline_seconds: float = DEADLINE_SECONDS
+    """From a request's submission to its last token; what takes longer is a failure."""
+    stall_seconds: float = STALL_SECONDS
+    with_top_ids: bool = False
+    """Whether the ids of the likeliest tokens come back too."""
     engine_args: dict[str, Any] = field(default_factory=lambda: {})
     """Handed to vLLM's EngineArgs as they are: tensor_parallel_size, dtype, quantization, gpu_memory_utilization …"""
 
@@ -78,6 +86,7 @@ class VllmEngine:
         self._log = log
         self._ready: dict[str, Any] | None = None
         self._results: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         with log.open("ab") as log_file:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tracewright.pipeline.engines.vllm_worker", str(os.getpid())],
@@ -87,8 +96,17 @@ class VllmEngine:
                 env=_environment(settings),
                 start_new_session=True,
             )
-        self._send({"engine_args": _engine_args(settings), "sampling": _sampling(settings)})
+        self._send(
+            {
+                "engine_args": _engine_args(settings),
+                "sampling": _sampling(settings),
+                "deadline_seconds": settings.deadline_seconds,
+                "with_top_ids": settings.with_top_ids,
+            }
+        )
         threading.Thread(target=self._read_results, name="engine-results", daemon=True).start()
+        self._sender = threading.Thread(target=self._send_outbox, name="engine-requests", daemon=True)
+        self._sender.start()
 
     @property
     def pid(self) -> int:
@@ -111,53 +129,53 @@ class VllmEngine:
         """The number format that the weights were loaded in."""
         return str(self._wait_until_ready()["dtype"])
 
-    def stream(self, requests: Iterable[Request]) -> Iterator[Completion | Failure]:
+    def stream(self, requests: Iterable[Request | None]) -> Iterator[Completion | Failure]:
         """See `Engine.stream`."""
         self._wait_until_ready()
-        waiting = iter(requests)
-        in_flight, exhausted = 0, False
+        drawer, in_flight = RequestDrawer(requests), set[str]()
         while True:
-            while not exhausted and in_flight < self._settings.max_in_flight:
-                request = next(waiting, None)
-                if request is None:
-                    exhausted = True
-                else:
-                    self._send(asdict(request))
-                    in_flight += 1
+            while len(in_flight) < self._settings.max_in_flight and (request := drawer.draw()):
+                self._send(asdict(request))
+                in_flight.add(request.key)
             if not in_flight:
                 return
-            message = self._receive(_STALL_TIMEOUT_SECONDS, "gave no result")
-            in_flight -= 1
-            yield _to_result(message)
+            message = self._receive(self._settings.stall_seconds, "gave no sign of life")
+            if message["key"] in in_flight:  # else of an earlier stream that was given up
+                in_flight.remove(message["key"])
+                yield _to_result(message)
 
     def close(self) -> None:
         """See `Engine.close`."""
-        stdin = cast(IO[bytes], self._process.stdin)
+        self._outbox.put(None)
         try:
-            stdin.close()
             self._process.wait(_CLOSE_TIMEOUT_SECONDS)
-        except (subprocess.TimeoutExpired, BrokenPipeError):
-            self._kill()
+        except subprocess.TimeoutExpired:
+            self.kill()
 
     def __enter__(self) -> VllmEngine:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         # After an error or Ctrl-C nobody waits for what is still in flight.
-        self._kill() if kind else self.close()
+        self.kill() if kind else self.close()
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
+        """End it and everything that it started, whatever they are doing."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def _send(self, message: dict[str, Any]) -> None:
+        self._outbox.put(json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+
+    def _send_outbox(self) -> None:
+        """In a thread of its own: a hung engine leaves its pipe full, and a write would wait for it for ever."""
         stdin = cast(IO[bytes], self._process.stdin)
-        try:
-            stdin.write(json.dumps(message, ensure_ascii=False).encode() + b"\n")
-            stdin.flush()
-        except BrokenPipeError:
-            raise self._death() from None
+        with contextlib.suppress(BrokenPipeError), stdin:
+            while (data := self._outbox.get()) is not None:
+                stdin.write(data)
+                if self._outbox.empty():
+                    stdin.flush()
 
     def _read_results(self) -> None:
         for line in cast(IO[bytes], self._process.stdout):
@@ -165,14 +183,19 @@ class VllmEngine:
         self._results.put(None)
 
     def _receive(self, timeout_seconds: float, what: str) -> dict[str, Any]:
-        try:
-            message = self._results.get(timeout=timeout_seconds)
-        except queue.Empty:
-            self._kill()
-            raise EngineError(f"the vLLM engine {what} in {timeout_seconds:.0f} s; its log is {self._log}") from None
-        if message is None:
-            raise self._death()
-        return message
+        """The next result; signs of life only put off the timeout."""
+        while True:
+            try:
+                message = self._results.get(timeout=timeout_seconds)
+            except queue.Empty:
+                self.kill()
+                raise EngineError(
+                    f"the vLLM engine {what} in {timeout_seconds:.0f} s; its log is {self._log}"
+                ) from None
+            if message is None:
+                raise self._death()
+            if "alive" not in message:
+                return message
 
     def _wait_until_ready(self) -> dict[str, Any]:
         if self._ready is None:
@@ -194,6 +217,8 @@ def _environment(settings: VllmSettings) -> dict[str, str]:
     wanted = dict(_ENVIRONMENT)
     if not has_nvidia_gpu():
         wanted |= _CPU_ENVIRONMENT
+        if "kv_cache_memory_bytes" in settings.engine_args:
+            del wanted["VLLM_CPU_KVCACHE_SPACE"]  # it would win over the argument
         if settings.cpu_threads is not None:
             wanted |= {"OMP_NUM_THREADS": str(settings.cpu_threads), "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
     if Path(settings.model).is_dir():
@@ -244,4 +269,6 @@ def _to_result(message: dict[str, Any]) -> Completion | Failure:
         top_logprobs=None if not top or not top[0] else tuple(tuple(one) for one in top),
         token_count=len(message["token_ids"]),
         seconds=message["seconds"],
+        prompt_token_count=message["prompt_token_count"],
+        top_ids=None if message["top_ids"] is None else tuple(tuple(one) for one in message["top_ids"]),
     )

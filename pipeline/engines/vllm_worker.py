@@ -1,7 +1,8 @@
 """The engine's own process: vLLM's step loop between two pipes. Started by `vllm_engine`, never imported by it.
 
-Line by line JSON: settings first, then requests, on stdin; one `ready`, then results, on a private copy of stdout. What
-vLLM prints goes to stderr, which is the engine's log. Closing stdin ends the process.
+Line by line JSON: settings first, then requests, on stdin; one `ready`, then results, and a sign of life every second
+while there is work, on a private copy of stdout. What vLLM prints goes to stderr, which is the engine's log. Closing
+stdin ends the process.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import time
 from typing import Any, TextIO
 
 from tracewright.pipeline.engines.lifeline import end_group_with_parent
+
+_LIFE_INTERVAL_SECONDS = 1.0
 
 
 def main() -> None:
@@ -45,6 +48,9 @@ class _Worker:
 
         self._results = results
         self._sampling = settings["sampling"]
+        self._deadline_seconds = settings["deadline_seconds"]
+        self._with_top_ids = settings["with_top_ids"]
+        self._next_life = 0.0
         self._engine = LLMEngine.from_engine_args(EngineArgs(**settings["engine_args"]))
         self._tokenizer: Any = self._engine.get_tokenizer()
         self._pending: dict[str, tuple[str, float]] = {}
@@ -73,7 +79,24 @@ class _Worker:
             for output in self._engine.step() if self._pending else ():
                 if output.finished:
                     self._finish(output)
+            self._end_overdue()
+            self._show_life()
             self._results.flush()
+
+    def _end_overdue(self) -> None:
+        """Give up what has passed its deadline; requests wait in the order in which they came."""
+        while self._pending:
+            key, (_, submitted) = next(iter(self._pending.items()))
+            if time.monotonic() - submitted <= self._deadline_seconds:
+                return
+            self._engine.abort_request([key])
+            del self._pending[key]
+            self._write({"key": key, "failure": f"not finished within its deadline of {self._deadline_seconds:.0f} s"})
+
+    def _show_life(self) -> None:
+        if time.monotonic() >= self._next_life:
+            self._next_life = time.monotonic() + _LIFE_INTERVAL_SECONDS
+            self._write({"alive": len(self._pending)})
 
     def _write(self, message: dict[str, Any]) -> None:
         self._results.write(json.dumps(message, ensure_ascii=False) + "\n")
@@ -105,13 +128,17 @@ class _Worker:
 
     def _render(self, request: dict[str, Any]) -> str:
         if self._tokenizer.chat_template is None:
-            return "\n\n".join(filter(None, [request["system"], request["question"]]))
-        messages = [{"role": "user", "content": request["question"]}]
-        if request["system"]:
-            messages.insert(0, {"role": "system", "content": request["system"]})
+            shown = [text for pair in request["examples"] for text in pair]
+            return "\n\n".join(filter(None, [request["system"], *shown, request["question"]]))
+        messages = [{"role": "system", "content": request["system"]}] if request["system"] else []
+        for question, answer in request["examples"]:
+            messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        messages.append({"role": "user", "content": request["question"]})
         return str(self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
 
     def _finish(self, output: Any) -> None:
+        if output.request_id not in self._pending:  # given up a moment ago
+            return
         prompt, submitted = self._pending.pop(output.request_id)
         completion = output.outputs[0]
         ids = list(completion.token_ids)
@@ -120,7 +147,7 @@ class _Worker:
         text, ends = self._decode(ids)
         if self._sampling.get("stop"):  # the engine has cut the text at the stop string; tokens may reach past it
             text, ends = completion.text, [min(end, len(completion.text)) for end in ends]
-        sampled, top = _split_logprobs(completion.logprobs, len(ids))
+        sampled, top, top_ids = _split_logprobs(completion.logprobs, len(ids))
         self._write(
             {
                 "key": output.request_id,
@@ -131,6 +158,8 @@ class _Worker:
                 "token_ends": ends,
                 "token_logprobs": sampled,
                 "top_logprobs": top,
+                "top_ids": top_ids if self._with_top_ids else None,
+                "prompt_token_count": len(output.prompt_token_ids or ()),
                 "seconds": round(time.monotonic() - submitted, 6),
             }
         )
@@ -151,14 +180,18 @@ class _Worker:
         return text + rest, [*ends[:-1], length + len(rest)] if ends else ends
 
 
-def _split_logprobs(flat: Any, count: int) -> tuple[list[float] | None, list[list[float]] | None]:
-    """The sampled tokens' logprobs, and the top-k's: vLLM gives the sampled token first, then the k likeliest."""
+def _split_logprobs(
+    flat: Any, count: int
+) -> tuple[list[float] | None, list[list[float]] | None, list[list[int]] | None]:
+    """The sampled tokens' logprobs, the top-k's, and the top-k's ids: vLLM gives the sampled token first, then the k
+    likeliest."""
     if flat is None:
-        return None, None
-    values, starts, ends = flat.logprobs, flat.start_indices[:count], flat.end_indices[:count]
+        return None, None, None
+    values, ids, starts, ends = flat.logprobs, flat.token_ids, flat.start_indices[:count], flat.end_indices[:count]
+    places = list(zip(starts, ends, strict=True))
     sampled = [round(values[start], 6) for start in starts]
-    top = [[round(v, 6) for v in values[s + 1 : e]] for s, e in zip(starts, ends, strict=True)]
-    return sampled, top
+    top = [[round(v, 6) for v in values[s + 1 : e]] for s, e in places]
+    return sampled, top, [list(ids[s + 1 : e]) for s, e in places]
 
 
 if __name__ == "__main__":

@@ -1,22 +1,29 @@
 """A pool of servers. They are fakes: one that limits rates, answers nonsense or is gone can not be had otherwise."""
 
 import json
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseServer
+from typing import Any
 
 import pytest
 
+from tracewright.pipeline.engines import server_pool
 from tracewright.pipeline.engines.base import Completion, Failure, Request
 from tracewright.pipeline.engines.server_engine import ServerEngine, ServerSettings
-from tracewright.schemas import FinishReason, Sampling
+from tracewright.pipeline.engines.server_pool import PoolTimes
+from tracewright.schemas import EngineError, FinishReason, Sampling
 
 
 class Server(BaseHTTPRequestHandler):
     """Answers `N+1` with N + 1; refuses, limits or garbles where the question says so."""
 
     seen: Counter[str] = Counter()
+    hanging: set[BaseServer] = set()
+    released = threading.Event()
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -28,8 +35,17 @@ class Server(BaseHTTPRequestHandler):
             self.reply(400, {"error": "too long for this model"})
         elif question == "nonsense":
             self.reply(200, {"choices": []})
+        elif question == "crash":
+            self.connection.shutdown(socket.SHUT_RDWR)
+        elif question == "slow" or self.server in Server.hanging:
+            Server.released.wait(30)
         else:
             self.reply(200, self.answer(body))
+
+    def do_GET(self) -> None:
+        if self.server in Server.hanging:
+            Server.released.wait(30)
+        self.reply(404, {})
 
     def answer(self, body: dict) -> dict:
         tokens = [("é".encode()[:1], -0.5), ("é".encode()[1:], -0.25), (b" = 2", -0.125)]
@@ -53,19 +69,37 @@ class Server(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
-def url() -> Iterator[str]:
-    Server.seen.clear()
+def start() -> ThreadingHTTPServer:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    server.server_close()
+    return server
 
 
-def ask(*urls: str, questions: list[str], logprobs: int = 0) -> dict[str, Completion | Failure]:
-    settings = ServerSettings(urls, "m", Sampling(), max_tokens=8, logprobs=logprobs, max_in_flight=4)
-    with ServerEngine(settings) as engine:
+def address(server: ThreadingHTTPServer) -> str:
+    return f"http://127.0.0.1:{server.server_port}/v1"
+
+
+@pytest.fixture
+def servers() -> Iterator[list[ThreadingHTTPServer]]:
+    Server.seen.clear()
+    Server.released.clear()
+    two = [start(), start()]
+    yield two
+    Server.released.set()
+    Server.hanging.clear()
+    for server in two:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def url(servers: list[ThreadingHTTPServer]) -> str:
+    return address(servers[0])
+
+
+def ask(*urls: str, questions: list[str], logprobs: int = 0, **settings: Any) -> dict[str, Completion | Failure]:
+    own = ServerSettings(urls, "m", Sampling(), max_tokens=8, logprobs=logprobs, max_in_flight=4, **settings)
+    with ServerEngine(own) as engine:
         return {result.key: result for result in engine.stream(Request(q, q, 0) for q in questions)}
 
 
@@ -96,3 +130,43 @@ def test_a_rate_limit_is_waited_for_and_a_refusal_is_not(url: str) -> None:
 def test_a_dead_server_costs_nothing_where_another_lives(url: str) -> None:
     results = ask("http://127.0.0.1:9/v1", url, questions=[f"{n}+1" for n in range(20)])
     assert all(isinstance(result, Completion) for result in results.values())
+
+
+def test_a_hanging_server_loses_what_it_had_in_flight_to_the_others(servers: list[ThreadingHTTPServer]) -> None:
+    Server.hanging.add(servers[0])
+    times = PoolTimes(silence_seconds=0.6, probe_seconds=0.3)
+    results = ask(*map(address, servers), questions=[f"{n}+1" for n in range(20)], times=times)
+    assert all(isinstance(result, Completion) for result in results.values())
+
+
+def test_a_request_that_passes_its_deadline_fails_alone(url: str) -> None:
+    results = ask(url, questions=["slow", "1+1", "2+1"], deadline_seconds=0.5)
+    slow = results.pop("slow")
+    assert isinstance(slow, Failure) and "deadline" in slow.reason
+    assert all(isinstance(result, Completion) for result in results.values())
+
+
+def test_a_request_that_servers_drop_fails_alone_in_the_end(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_pool, "_FIRST_REST_SECONDS", 0.01)
+    results = ask(url, questions=["crash", "1+1", "2+1"])
+    assert isinstance(results.pop("crash"), Failure) and Server.seen["crash"] == server_pool.MAX_TRIES
+    assert all(isinstance(result, Completion) for result in results.values())
+
+
+def test_a_pool_that_is_gone_ends_the_run_instead_of_failing_every_row() -> None:
+    with pytest.raises(EngineError, match="no server could be reached"):
+        ask("http://127.0.0.1:9/v1", questions=["1+1"], times=PoolTimes(outage_seconds=0.5))
+
+
+def test_requests_that_depend_on_results_are_drawn_when_there_are_some(url: str) -> None:
+    waiting, results = ["1+1"], list[str]()
+
+    def requests() -> Iterator[Request | None]:
+        while waiting or len(results) < 3:
+            yield Request(waiting[0], waiting.pop(0), 0) if waiting else None
+
+    with ServerEngine(ServerSettings((url,), "m", Sampling(), max_tokens=8, max_in_flight=4)) as engine:
+        for result in engine.stream(requests()):
+            results.append(result.key)
+            waiting.append(f"{len(results) + 1}+1")
+    assert results[:3] == ["1+1", "2+1", "3+1"]
