@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tracewright.pipeline.engines.vllm_engine import VllmSettings
+from tracewright.pipeline.engines.vllm_engine import VllmSettings, has_nvidia_gpu
 from tracewright.schemas import InputError, MissingInputError, Sampling
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _SMALL_BYTES = 200 * 2**20
 """A model this small keeps a CPU engine busy with Python; more than one thread for its products slows it down."""
 _MAX_TOKENS = 2048
+_MAX_CACHE_BYTES = 2**30
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -63,13 +64,25 @@ def engine_settings(
     """
     config = read_config(checkpoint)
     context = int(config.get("max_position_embeddings", 2 * _MAX_TOKENS))
-    size = sum(file.stat().st_size for file in checkpoint.glob("*.safetensors"))
+    is_small = sum(file.stat().st_size for file in checkpoint.glob("*.safetensors")) <= _SMALL_BYTES
+    engine_args: dict[str, Any] = {"dtype": config.get("dtype", "auto"), "max_model_len": context}
+    if is_small and not has_nvidia_gpu():
+        engine_args["kv_cache_memory_bytes"] = _cache_bytes(config, context * max_in_flight)
     return VllmSettings(
         model=str(checkpoint),
         sampling=sampling or Sampling(),
         max_tokens=max_tokens or min(_MAX_TOKENS, context // 2),
         logprobs=0,
         max_in_flight=max_in_flight,
-        cpu_threads=1 if size <= _SMALL_BYTES else None,
-        engine_args={"dtype": config.get("dtype", "auto"), "max_model_len": context},
+        cpu_threads=1 if is_small else None,
+        engine_args=engine_args,
     )
+
+
+def _cache_bytes(config: dict[str, Any], tokens: int) -> int:
+    """Keys and values of so many tokens, in float32: with the gibibyte that engines take by default, three of them side
+    by side held 2.6 GiB more."""
+    heads = int(config.get("num_key_value_heads") or config["num_attention_heads"])
+    width = int(config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"])
+    wanted = tokens * int(config["num_hidden_layers"]) * 2 * heads * width * 4
+    return min(_MAX_CACHE_BYTES, wanted)

@@ -78,7 +78,7 @@ class DemoStudents:
         return (
             f"Learning the teacher's distributions beside its text brought {describe_difference(gain)} over the same "
             f"student on the text alone, one seed{clear}. Int8 changed {describe_difference(self.quantization_change)} "
-            f"at {self.size_ratio:.1%} of the size."
+            f"at {100 * self.size_ratio:.1f} % of the size."
         )
 
     def side_by_side(self) -> tuple[Problem, dict[str, Answered]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 
 import typer
 from rich.markup import escape
@@ -18,6 +19,8 @@ from tracewright.flows.progress import console
 from tracewright.schemas import TracewrightError
 
 _OUT_OF_SPACE_HINT = "free some space (df -h shows it) and run the same command again: what was finished is kept"
+_MAX_MESSAGE_CHARS = 400
+"""Of an error that nobody foresaw: some libraries print all of their arguments."""
 
 app = typer.Typer(
     name="tracewright",
@@ -49,7 +52,8 @@ def main() -> None:
         hint = _OUT_OF_SPACE_HINT if error.errno == 28 else "mend the cause and run the same command again"
         _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}; {hint}", error)
     except Exception as error:  # noqa: BLE001 - the last place where a traceback can be kept from the user
-        _fail(f"unexpected {type(error).__name__}: {error} (TRACEWRIGHT_DEBUG=1 shows where)", error)
+        message = textwrap.shorten(str(error), _MAX_MESSAGE_CHARS, placeholder=" …")
+        _fail(f"unexpected {type(error).__name__}: {message} (TRACEWRIGHT_DEBUG=1 shows where)", error)
 
 
 def _fail(message: str, error: BaseException) -> None:

@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tracewright.distill.evaluation import Evaluation, evaluate_greedy
 from tracewright.flows.curate import curate
+from tracewright.flows.distill import STUDENT_LEVELS, demo_training, distill_demo
 from tracewright.flows.generate import ENGINE_LOG, generate
 from tracewright.flows.progress import StageProgress, show_progress
 from tracewright.flows.release import release
@@ -18,8 +19,6 @@ from tracewright.flows.report import report
 from tracewright.flows.teacher import embedded_config
 from tracewright.pipeline.config import GenerateConfig, ProblemsConfig
 from tracewright.pipeline.curate import read_slice
-from tracewright.pipeline.engines import embedded
-from tracewright.pipeline.engines.checkpoint import count_parameters
 from tracewright.pipeline.engines.teachers import RunningTeacher
 from tracewright.pipeline.release import find_releases, open_release
 from tracewright.pipeline.sources import draw_problems, write_problems
@@ -35,7 +34,7 @@ RELEASE_NAME, SLICE_NAME = "arithmetic", "verified"
 
 @flow(name="demo", validate_parameters=False)
 def demo(out: Path, problems: int) -> dict[str, Any]:
-    """Problems → traces → checks → release → report, in one folder; run again it adds only what is missing."""
+    """Problems → traces → checks → release → student → report, in one folder; again, it adds what is missing."""
     started = time.monotonic()
     store = Store.open(out / "store", create=True).path
     config = GenerateConfig(
@@ -48,13 +47,15 @@ def demo(out: Path, problems: int) -> dict[str, Any]:
         evaluation = evaluate(teacher)
     curate(store, SLICE_NAME)
     published, manifest = publish(store, out / "releases")
+    asked = [answer.problem for answer in evaluation.answers if answer.problem.level in STUDENT_LEVELS]
+    students = distill_demo(published, out / "students", evaluation, asked, demo_training(problems))
     return report(
         out,
         counts=counts,
         evaluation=evaluation,
         release=published,
         manifest=manifest,
-        parameters=count_parameters(embedded.checkpoint_path()),
+        students=students,
         seconds=time.monotonic() - started,
     )
 

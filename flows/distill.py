@@ -30,13 +30,17 @@ from tracewright.distill.training_process import train_in_process
 from tracewright.flows.evaluate import Asking, evaluate, start_engines
 from tracewright.flows.interrupts import stop_on_interrupt
 from tracewright.flows.progress import StageProgress, show_progress
+from tracewright.flows.unrecorded import Unrecorded
 from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.release import open_release
 from tracewright.schemas import Problem, TrainingError, make_id
 
 STUDENT_FOLDER, CONTROL_FOLDER, QUANTIZED_FOLDER = "student", "control", "student-int8"
-DEMO_LEVELS = (1, 2)
-DEMO_TRAINING = TrainingConfig(threads=1)
+STUDENT_LEVELS = (1, 2)
+"""The operators of the problems that the main job's students learn and are asked."""
+_DEMO_STEPS = 3000
+_DEMO_STEPS_PER_PROBLEM = 0.5
+"""About thirty passes over the traces of 1 and 2 operators; a small demo trains as long on each of its few traces."""
 _DEMO_MAX_TOKENS = 160
 """The longest solution of two operators has about 100 tokens; what goes on beyond is lost in a loop."""
 _FOLDER_DIGITS = 12
@@ -104,7 +108,7 @@ def distill_demo(
     out: Path,
     teacher_evaluation: Evaluation,
     problems: list[Problem],
-    training: TrainingConfig = DEMO_TRAINING,
+    training: TrainingConfig,
 ) -> DemoStudents:
     """Student, control and int8 student of a release by the embedded teacher, compared with it on held-out problems.
 
@@ -130,7 +134,7 @@ def distill_demo(
         report = quantize(paths[STUDENT], release_dir, paths[QUANTIZED])
         seconds.stop("quantize")
         candidates |= engines.enter_context(start_engines({QUANTIZED: paths[QUANTIZED]}, asking, logs))
-        evaluations = evaluate(paths, asking, logs, candidates)
+        evaluations = evaluate(paths, Unrecorded(asking), logs, Unrecorded(candidates))
     seconds.stop("evaluate")
     students = DemoStudents(
         teacher=make_contender(TEACHER, embedded.checkpoint_path(), select_answers(teacher_evaluation, problems)),
@@ -146,10 +150,17 @@ def distill_demo(
     return students
 
 
+def demo_training(problems: int) -> TrainingConfig:
+    """How both students of the main job are trained, side by side on one thread each."""
+    return TrainingConfig(steps=min(_DEMO_STEPS, round(problems * _DEMO_STEPS_PER_PROBLEM)), threads=1)
+
+
 def demo_config(release_dir: Path, out: Path, training: TrainingConfig) -> DistillConfig:
-    """How the main job trains: both arms side by side, one thread each."""
+    """The main job's config, with a folder of its own for each release and each way of training."""
     digest = open_release(release_dir).manifest.digest
-    config = DistillConfig(release=release_dir.resolve(), out=out, levels=DEMO_LEVELS, training=training, control=True)
+    config = DistillConfig(
+        release=release_dir.resolve(), out=out, levels=STUDENT_LEVELS, training=training, control=True
+    )
     settings = config.model_dump(mode="json", exclude={"release", "out"})
     return config.model_copy(update={"out": out.resolve() / make_id(digest, settings, __version__)[:_FOLDER_DIGITS]})
 

@@ -16,6 +16,7 @@ from tracewright.distill.evaluation import Evaluation, evaluate_greedy, evaluate
 from tracewright.distill.evaluation_file import evaluation_key, load_evaluation, save_evaluation
 from tracewright.flows.interrupts import stop_on_interrupt
 from tracewright.flows.progress import StageProgress, show_progress
+from tracewright.flows.unrecorded import Unrecorded
 from tracewright.pipeline.engines.vllm_engine import VllmEngine, VllmSettings
 from tracewright.schemas import Problem
 
@@ -63,15 +64,19 @@ def start_engines(checkpoints: Mapping[str, Path], asking: Asking, logs: Path) -
 
 @flow(name="evaluate", validate_parameters=False)
 def evaluate(
-    checkpoints: Mapping[str, Path], asking: Asking, logs: Path, candidates: Mapping[str, Candidate] | None = None
+    checkpoints: Mapping[str, Path],
+    asked: Unrecorded[Asking],
+    logs: Path,
+    running: Unrecorded[Mapping[str, Candidate]] | None = None,
 ) -> dict[str, Evaluation]:
     """Ask every checkpoint the problems, one after another, so that each has the machine to itself; what was asked
     before is read.
 
-    `candidates` are running engines to use; without them they are started here, and stopped.
+    `running` are engines to use; without them they are started here, and stopped.
     """
+    asking = asked.value
     with stop_on_interrupt(), ExitStack() as stack, show_progress() as progress:
-        found = stack.enter_context(start_engines(checkpoints, asking, logs)) if candidates is None else candidates
+        found = stack.enter_context(start_engines(checkpoints, asking, logs)) if running is None else running.value
         wait_for(found)
         evaluations: dict[str, Evaluation] = {}
         for name, checkpoint in checkpoints.items():

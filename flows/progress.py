@@ -9,17 +9,12 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.table import Column
+from rich.text import Text
 
 ARTIFACT_INTERVAL_SECONDS = 5.0
+_NAME_WIDTH, _BAR_WIDTH = 16, 14
 
 console = Console(stderr=True, highlight=False)
 """Everything for people goes to stderr: stdout belongs to results."""
@@ -34,18 +29,34 @@ def say(message: str) -> None:
 def show_progress() -> Generator[Progress]:
     """A live display of one line a stage."""
     with Progress(
-        TextColumn("[bold]{task.description:<12}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[detail]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        TextColumn("[bold]{task.description}", table_column=Column(min_width=_NAME_WIDTH, no_wrap=True)),
+        BarColumn(bar_width=_BAR_WIDTH, table_column=Column(min_width=_BAR_WIDTH)),
+        MofNCompleteColumn(table_column=Column(no_wrap=True, justify="right")),
+        TextColumn("{task.fields[detail]}", markup=False, table_column=Column(ratio=1)),
+        TimesColumn(table_column=Column(no_wrap=True, justify="right")),
         console=console,
+        expand=True,
         redirect_stdout=False,
         redirect_stderr=False,
     ) as progress:
         yield progress
+
+
+class TimesColumn(ProgressColumn):
+    """What a stage took, or what is left of it."""
+
+    def render(self, task: Task) -> Text:
+        """The time as `1:05`, or as `1:05 left`."""
+        if task.finished:
+            return Text(_show_time(task.finished_time or 0.0), style="progress.elapsed")
+        left = "-:--" if task.time_remaining is None else _show_time(task.time_remaining)
+        return Text(f"{left} left", style="progress.remaining")
+
+
+def _show_time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 @dataclass

@@ -37,7 +37,7 @@ def demo(
     problems: Annotated[int, typer.Option(min=50, help="How many problems the teacher is asked.")] = 6000,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """The whole main job on the embedded teacher: problems, traces, checks, release, report.
+    """The whole main job on the embedded teacher: problems, traces, checks, release, student, report.
 
     Run again on the same folder it makes only what is missing.
     """

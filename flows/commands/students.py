@@ -107,9 +107,10 @@ def evaluate(
         configure_prefect(Path(folder))
         from tracewright.flows.evaluate import Asking
         from tracewright.flows.evaluate import evaluate as flow
+        from tracewright.flows.unrecorded import Unrecorded
 
         asking = Asking(asked, samples, max_tokens, keep=False)
-        (evaluation,) = flow({checkpoint.name: checkpoint}, asking, Path(folder)).values()
+        (evaluation,) = flow({checkpoint.name: checkpoint}, Unrecorded(asking), Path(folder)).values()
     summary = summarize(evaluation, samples)
     low, high = summary["interval"]
     say(

@@ -51,7 +51,13 @@ def _student_rows(student: StudentPanel | None) -> Iterator[tuple[str, str, str]
         return
     for model, row in zip(student.models, view_model_table(student), strict=True):
         series = AccuracySeries(model.name, model.accuracy)
-        yield model.name, _mean(series), f"{row.parameters} parameters, {row.size}; {_by_level(series)}"
+        yield (
+            model.name.capitalize(),
+            _mean(series),
+            f"{_by_level(series)}; {row.parameters} parameters, {row.size}, {row.speed} tokens per second",
+        )
+    if student.conclusion:
+        yield "", "", student.conclusion
 
 
 def _mean(series: AccuracySeries) -> str:

@@ -101,7 +101,7 @@ def test_the_output_loss_brought_what_the_student_solves_beyond_the_control() ->
     assert students.quantization_change.points == pytest.approx(-0.5)
     assert "brought +10.0 points (95 % interval +5.8 to +14.2)" in students.conclusion
     assert "can't tell from nothing" not in students.conclusion
-    assert "Int8 changed −0.5 points" in students.conclusion and "26.3% of the size" in students.conclusion
+    assert "Int8 changed −0.5 points" in students.conclusion and "26.3 % of the size" in students.conclusion
 
 
 def test_a_gain_that_may_be_nothing_is_called_so() -> None:

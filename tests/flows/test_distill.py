@@ -161,11 +161,12 @@ configure_prefect(folder)
 from tracewright.distill.config import TrainingConfig
 from tracewright.flows.distill import distill_demo
 from tracewright.flows.evaluate import Asking, evaluate
+from tracewright.flows.unrecorded import Unrecorded
 from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.sources import draw_problems
 problems = list(draw_problems(40, (1, 2), seed=4, held_out=True))
 asking = Asking(problems, keep=False)
-teacher = evaluate({{"teacher": embedded.checkpoint_path()}}, asking, folder)["teacher"]
+teacher = evaluate({{"teacher": embedded.checkpoint_path()}}, Unrecorded(asking), folder)["teacher"]
 for _ in range(2):
     students = distill_demo(Path({str(release)!r}), folder, teacher, problems, TrainingConfig(steps=40, threads=1))
     files = sorted(folder.glob("*/student*/*.safetensors"))
