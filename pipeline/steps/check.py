@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from tracewright.pipeline.steps.claims import Claim, summarize
 from tracewright.pipeline.steps.corrections import find_corrections
+from tracewright.pipeline.steps.excuses import MAX_DENIAL_CHARACTERS
 from tracewright.pipeline.steps.memory import Memory
 from tracewright.pipeline.steps.question import read_question
 from tracewright.pipeline.steps.walk import check_step
@@ -31,7 +32,10 @@ class CheckedStep:
 def check_steps(question: str, steps: Sequence[str]) -> list[CheckedStep]:
     """Check every step of a trace, in order. Deterministic, and linear in the text."""
     memory = Memory(read_question(question))
-    findings = [check_step(memory, index, step) for index, step in enumerate(steps)]
+    findings = [
+        check_step(memory, index, step, following[:MAX_DENIAL_CHARACTERS])
+        for index, (step, following) in enumerate(zip(steps, [*steps[1:], ""], strict=False))
+    ]
     corrections = find_corrections(steps, [found.claims for found in findings])
     checked = [
         CheckedStep(found.check, found.depends_on, corrections.get(index), found.claims)

@@ -56,7 +56,10 @@ def compare(
     except UndefinedValueError as error:
         return Comparison(CheckOutcome.UNCHECKED, note=str(error))
     if relation == "mod" or modulus is not None:
-        return _compare_congruence(relation, first, second, modulus)
+        found = _compare_congruence(relation, first, second, modulus)
+        if found.outcome is CheckOutcome.FAILS and (left.names or right.names):
+            return found._replace(outcome=CheckOutcome.UNCHECKED, note="a congruence with names: a condition")
+        return found
     if _has_two_signs(left) or _has_two_signs(right):
         return _compare_signs(left, relation, right, names, first, second)
     if _holds(relation, first, second, left, right):

@@ -21,6 +21,13 @@ _DIFFERENCE_WORDS = re.compile(
     r"\b(?:less|fewer|lower|loss|lost|decrease[ds]?|short|under|below|colder|owed?s?|debt|discount|behind|off|deficit|"
     r"drop(?:ped|s)?|cheaper|younger|shorter|lighter|negative|more|change)\b"
 )
+MAX_DENIAL_CHARACTERS = 100
+_DENIES = re.compile(
+    r"contradict|impossib|absurd|not possible|no solution|inconsistent|extraneous|too (?:small|big|large|low|high)\b|"
+    r"(?:is|are) (?:clearly |obviously )?(?:false|not (?:true|equal|valid))|"
+    r"(?:does|do)(?:n't| not) (?:work|hold|satisfy|equal|match)|\\bot\b|^[\s$)\\]*\?",
+    re.IGNORECASE,
+)
 _ORDERINGS = {"<", ">", "<=", ">="}
 
 
@@ -35,6 +42,8 @@ class Place(NamedTuple):
     """The side after the right one in its chain."""
     relation_before: str
     """The relation before the left side; empty where the left side is the first."""
+    following: str = ""
+    """How the next step begins."""
 
 
 def excuse(comparison: Comparison, place: Place, annotations: Sequence[Annotation]) -> Comparison:
@@ -51,6 +60,8 @@ def excuse(comparison: Comparison, place: Place, annotations: Sequence[Annotatio
         return _doubt(comparison, "the left side may be a range")
     if place.relation_before in _ORDERINGS:
         return _doubt(comparison, "an equation in a chain of inequalities")
+    if _is_denied(place):
+        return _doubt(comparison, "the author says that it does not hold")
     for annotation in annotations:
         if _is_shown_by(annotation, place):
             return _compare_with_annotation(comparison, place, annotation)
@@ -59,6 +70,13 @@ def excuse(comparison: Comparison, place: Place, annotations: Sequence[Annotatio
 
 def _doubt(comparison: Comparison, note: str) -> Comparison:
     return comparison._replace(outcome=CheckOutcome.UNCHECKED, note=note)
+
+
+def _is_denied(place: Place) -> bool:
+    """`so 6 = 3, a contradiction`: also where the next step begins with these words."""
+    end = place.offset + place.right.end
+    behind = (place.text[end : end + MAX_DENIAL_CHARACTERS] + place.following)[:MAX_DENIAL_CHARACTERS]
+    return _DENIES.search(behind) is not None
 
 
 def _is_difference(left: Number, right: Number, place: Place) -> bool:

@@ -82,6 +82,7 @@ class _Reader:
         self._current = Segment()
         self._words: Token | None = None
         """Words after an operand, of which the next token tells whether they are its unit."""
+        self._lead_in_end = 0
 
     def read(self) -> list[Segment]:
         index = 0
@@ -162,6 +163,7 @@ class _Reader:
         self._current.is_approximate = at_start and text in _APPROXIMATE
         self._current.is_clean = not _modifies(text)
         self._current.has_lead_in = True
+        self._lead_in_end = token.end
 
     def _settle_words(self) -> None:
         """Take the words that are held as the unit of the operand before them."""
@@ -262,8 +264,13 @@ class _Reader:
         if token.kind == OPEN and self._is_aside(token):
             self._current.is_clean = False
         if self._words is not None:
-            self._break(is_clean=not (_modifies(self._words.text) or _joins_quantities(self._words.text)))
+            words = self._words
+            self._break(is_clean=not (_modifies(words.text) or _joins_quantities(words.text)))
             self._current.has_lead_in = True
+            self._lead_in_end = words.end
+        if not self._current.tokens and token.start > self._lead_in_end + 1 and token.kind != MONEY:
+            # More than a space between them: a formula begins here, and no words are a part of it.
+            self._current.has_lead_in = False
         if token.kind == NUMBER and self._ends_number() and not self._is_mixed(index):
             self._break(is_clean=False)
         elif token.kind == MONEY and self._ends_operand() and not self._leads_number(index):

@@ -15,8 +15,11 @@ from tracewright.pipeline.steps.grammar import parse
 from tracewright.pipeline.steps.lexer import (
     BREAK,
     CLOSE,
+    COMMAND,
+    LETTER,
     MODULUS,
     MONEY,
+    NAME,
     OPEN,
     OPERATOR,
     PERCENT,
@@ -81,14 +84,20 @@ def _open_brackets(tokens: Sequence[Token]) -> list[Token]:
                 continue
             start, has_relation = stack.pop(), relations.pop()
             if has_relation:
-                _open_pair(result, start, index)
+                _open_pair(result, start, index, is_call=_is_call(tokens, start))
     for index in stack:
         result[index] = tokens[index]._replace(kind=STOP)
     return result
 
 
-def _open_pair(tokens: list[Token], start: int, end: int) -> None:
-    if tokens[start].text == "{":
+def _is_call(tokens: Sequence[Token], start: int) -> bool:
+    """`P(X = 2)`: the relation in the brackets is no claim but what the function is of."""
+    previous = tokens[start - 1] if start else None
+    return previous is not None and previous.kind in (NAME, LETTER, COMMAND) and previous.end == tokens[start].start
+
+
+def _open_pair(tokens: list[Token], start: int, end: int, *, is_call: bool) -> None:
+    if is_call or tokens[start].text == "{":
         for index in range(start, end + 1):
             tokens[index] = tokens[index]._replace(kind=STOP)
         return

@@ -22,6 +22,8 @@ from tracewright.pipeline.steps.values import Number, UndefinedValueError, as_fr
 from tracewright.schemas import CheckOutcome, StepCheck
 
 MAX_CLAIMS_PER_STEP = 400
+_NO_CONTINUATION = {"", ")", "]", "}"}
+"""What stands before a relation that continues nothing."""
 _LOST_CHAIN = "the step goes on from a line that is no expression"
 
 
@@ -33,21 +35,22 @@ class Finding(NamedTuple):
     claims: tuple[Claim, ...]
 
 
-def check_step(memory: Memory, index: int, text: str) -> Finding:
-    """Check the step with this index and remember what it says."""
+def check_step(memory: Memory, index: int, text: str, following: str = "") -> Finding:
+    """Check the step with this index and remember what it says; `following` is how the next one begins."""
     reading = read_step(text)
     if reading is None:
         reason = f"the step has {len(text)} characters; steps of up to {MAX_STEP_CHARACTERS} are checked"
         return Finding(StepCheck(outcome=CheckOutcome.UNCHECKED, reason=reason), (), ())
-    return _StepWalk(memory, index, text, reading).run()
+    return _StepWalk(memory, index, text, reading, following).run()
 
 
 class _StepWalk:
-    def __init__(self, memory: Memory, index: int, text: str, reading: StepReading) -> None:
+    def __init__(self, memory: Memory, index: int, text: str, reading: StepReading, following: str) -> None:
         self._memory = memory
         self._index = index
         self._text = text
         self._reading = reading
+        self._following = following
         self._claims: list[Claim] = []
         self._depends: set[int] = set()
         self._results: list[Number] = []
@@ -106,7 +109,7 @@ class _StepWalk:
         if left is not None:
             left_text = self._cut(offset, left)
             self._depend_on_names(left)
-        elif chain.follows:
+        elif chain.follows not in _NO_CONTINUATION:
             left, left_text = self._find_continued(chain.follows)
         last: Number | None = None
         for place, relation in enumerate(chain.relations):
@@ -169,7 +172,9 @@ class _StepWalk:
             following = chain.sides[place + 2] if place + 2 < len(chain.sides) else None
             before = chain.relations[place - 1] if place else ""
             comparison = excuse(
-                comparison, Place(self._text, offset, left, right, following, before), self._reading.annotations
+                comparison,
+                Place(self._text, offset, left, right, following, before, self._following),
+                self._reading.annotations,
             )
         if left.names or right.names or comparison.left is None:
             comparison = self._derive(left, relation, right, comparison)
