@@ -6,6 +6,7 @@ Must be called before `prefect` is imported for the first time; the flows are th
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -28,6 +29,8 @@ _SETTINGS = {
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }
+_SENDERS = ("EventsWorker", "APILogWorker")
+"""Threads that send what happened to the server; at the end of a failed run they say that they are not done yet."""
 
 
 def configure_prefect(data: Path) -> None:
@@ -45,3 +48,5 @@ def configure_prefect(data: Path) -> None:
         ) from error
     for name, value in (_SETTINGS | {"PREFECT_HOME": str(home.resolve())}).items():
         os.environ.setdefault(name, value)
+    for name in _SENDERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
