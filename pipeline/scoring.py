@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tracewright.pipeline.confidence import Calibration, step_signals, trace_confidence
+from tracewright.pipeline.confidence import Calibration, Rollout, step_signals, trace_confidence
 from tracewright.pipeline.engines.base import Completion, Failure
 from tracewright.pipeline.steps import CHECKER_VERSION, check_steps, segment, token_spans
 from tracewright.pipeline.verify import VERIFIER_VERSION, extract_answer, verify_answer
@@ -26,6 +26,9 @@ from tracewright.schemas import (
 )
 
 THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
+NO_LOGPROBS = "the engine gave no logprobs"
+NO_CALIBRATION = "there is no calibration for this teacher"
+LACKS_INPUTS = "no step has all that its calibration was fitted with: the logprobs of a top-k, or rollouts"
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def score_completion(
     texts = [text[span.start : span.end] for span in spans]
     tokens = None if completion.token_ends is None else token_spans(spans, completion.token_ends)
     signals = _signals(completion, tokens) or [None] * len(spans)
-    confidences, reason = _confidences(signals, texts, calibration, task.teacher.family)
+    confidences, reason = score_confidence(signals, texts, calibration, task.teacher.family)
     steps = tuple(
         Step(
             text=texts[i],
@@ -89,7 +92,7 @@ def score_completion(
         token_count=completion.token_count,
         steps=steps,
         answer=extraction.text if extraction else None,
-        verdict=_verdict(task.problem, text),
+        verdict=judge_answer(task.problem, text),
         confidence=trace_confidence([step.confidence for step in steps]),
         confidence_reason=reason,
         verifier_version=VERIFIER_VERSION,
@@ -100,6 +103,26 @@ def score_completion(
         created_at=created_at or datetime.now(UTC),
         metadata=metadata or {},
     )
+
+
+def score_confidence(
+    signals: Sequence[Signals | None],
+    texts: Sequence[str],
+    calibration: Calibration | None,
+    family: str,
+    rollouts: Sequence[Rollout | None] | None = None,
+) -> tuple[Sequence[float | None], str | None]:
+    """A confidence for every step of a trace, or none and the reason why."""
+    none = [None] * len(signals)
+    if all(signal is None for signal in signals):
+        return none, NO_LOGPROBS
+    if calibration is None:
+        return none, NO_CALIBRATION
+    refusal = calibration.why_not(family)
+    if refusal:
+        return none, refusal
+    confidences = calibration.predict(signals, [len(text) for text in texts], rollouts)
+    return confidences, None if any(value is not None for value in confidences) else LACKS_INPUTS
 
 
 def keep_attempt(task: Task, result: Completion | Failure, *, engine: str, max_tokens: int | None) -> Attempt:
@@ -136,22 +159,8 @@ def _signals(completion: Completion, spans: Sequence[Span] | None) -> list[Signa
     return step_signals(completion.token_logprobs, spans, completion.top_logprobs)
 
 
-def _confidences(
-    signals: Sequence[Signals | None], texts: Sequence[str], calibration: Calibration | None, family: str
-) -> tuple[Sequence[float | None], str | None]:
-    """A confidence for every step, or none and the reason why."""
-    none = [None] * len(signals)
-    if all(signal is None for signal in signals):
-        return none, "the engine gave no logprobs"
-    if calibration is None:
-        return none, "there is no calibration for this teacher"
-    refusal = calibration.why_not(family)
-    if refusal:
-        return none, refusal
-    return calibration.predict(signals, [len(text) for text in texts]), None
-
-
-def _verdict(problem: Problem, text: str) -> Verdict:
+def judge_answer(problem: Problem, text: str) -> Verdict:
+    """The verdict on a completion's answer."""
     if problem.answer is None:
         return Verdict(outcome=Outcome.UNVERIFIABLE, method="none", reason="the problem has no gold answer")
     return verify_answer(

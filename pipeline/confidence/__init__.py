@@ -12,6 +12,7 @@ from tracewright.pipeline.confidence.calibrate import (
     calibration_figures,
     fit,
 )
+from tracewright.pipeline.confidence.features import Rollout
 from tracewright.pipeline.confidence.samples import NotEnoughData, TraceSample, sample_trace
 from tracewright.pipeline.confidence.shelf import find_calibration, load_calibration, save_calibration
 from tracewright.pipeline.confidence.signals import lowest_window, step_signals
@@ -22,6 +23,7 @@ __all__ = [
     "Calibration",
     "Figures",
     "NotEnoughData",
+    "Rollout",
     "TraceSample",
     "Vote",
     "calibration_figures",

@@ -114,6 +114,11 @@ def build_table(samples: Sequence[TraceSample]) -> StepTable | NotEnoughData:
     )
 
 
+def is_sampled(problem_id: str, share: float) -> bool:
+    """Whether a problem belongs to such a share of all: the same ones every time, and more with a larger share."""
+    return hash_to_unit("calibrate", problem_id) < share
+
+
 def find_lack(rights: Sequence[bool]) -> str | None:
     """Why these steps of known truth are too few to say anything about confidence; None where they are enough."""
     right = sum(rights)
@@ -144,8 +149,7 @@ def _thin(samples: Sequence[TraceSample]) -> Sequence[TraceSample]:
     total = sum(right is not None for sample in samples for right in sample.rights)
     if total <= MAX_FIT_STEPS:
         return samples
-    share = MAX_FIT_STEPS / total
-    return [sample for sample in samples if hash_to_unit("calibrate", sample.problem_id) < share]
+    return [sample for sample in samples if is_sampled(sample.problem_id, MAX_FIT_STEPS / total)]
 
 
 def _assign_folds(names: list[str], with_wrong: set[int]) -> npt.NDArray[np.int64]:
