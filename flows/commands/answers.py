@@ -20,7 +20,7 @@ def verify(
     cases: Annotated[Path, typer.Argument(help='JSON lines: {"gold", "prediction", "kind"?, "policy"?}')],
     out: Annotated[Path, typer.Option(help="Where the verdicts go, one a line, in the same order.")],
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one case.")] = 3.0,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one case.")] = 2.0,
 ) -> None:
     """Compare answers with gold answers: correct, incorrect, unverifiable or error, each with a reason."""
     from tracewright.pipeline.verify import verify_file

@@ -23,7 +23,9 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _LEADING = re.compile(rf"\s*{_LETTER}\s*(?P<mark>[.:,;)。：，、]|$|\s[-–—]|\s)", re.IGNORECASE)
-_EXPLAINED = re.compile(r"\s*(?:because|since|as it|is (?:correct|right|the)|,)", re.IGNORECASE)
+_EXPLAINED = re.compile(
+    r"\s*(?:because|since|as it|(?:and|but) not|not|rather than|is (?:correct|right|the)|,)", re.IGNORECASE
+)
 _SEVERAL = re.compile(
     r"\s*(?:options?\s+)?[(\[]?[A-J][)\]]?(?:\s*(?:,|/|&|and|or|,\s*and|,\s*or)\s*[(\[]?[A-J][)\]]?)+\s*[.]?\s*"
 )

@@ -8,6 +8,7 @@ formula or number is.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,6 +33,8 @@ _ANSWER_TAG = re.compile(r"</?answer>|\[/?answer\]", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:so|thus|therefore|hence)?,?\s*(?:the|my|our)?\s+(?=(?:final\s+)?answer)", re.IGNORECASE)
 _ANNOUNCEMENT = re.compile(r"\\text\s*\{[^{}]*\banswer(?:\s+is)?\s*:?\s*\}", re.IGNORECASE)
 _TIMES = re.compile(r"(?<=\d) ?[xX] ?(?=\d)")
+_STYLED_LETTER = re.compile("[\U0001d400-\U0001d7ff]")
+"""Letters of mathematical alphabets, such as 𝑥."""
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")
 """GSM8K's annotations of what a calculator said."""
 _UNIT_AFTER = re.compile(
@@ -42,6 +45,11 @@ _PERCENT_AFTER = re.compile(r"\s*(?:\$|\\\))?\s*(?:\\?%|percent\b|per\s?cent\b)"
 _PROSE_WORD = re.compile(r"(?<![\\\w])[^\W\d_]{2,}(?![\w(])")
 _TEXT_COMMAND = re.compile(r"\\(?:text|mbox|textbf|mathrm|operatorname)\s*\{[^{}]*\}")
 _DENIAL = re.compile(r"\b(?:not|cannot|never)\b|n't\b", re.IGNORECASE)
+_HEDGE = re.compile(
+    r"\b(?:could|might|may) (?:also |well |instead )*be\b|\bor (?:maybe|possibly|perhaps)\b", re.IGNORECASE
+)
+"""Behind an answer: another one that is as good."""
+_CONCLUSION = re.compile(r"(?:,|;)\s+(?:so|thus|hence|therefore|then)\b", re.IGNORECASE)
 _NEXT_SENTENCE = re.compile(r"[.!?]\s+\S|[。！？]|\n")
 _MAX_WORDS = 8
 """An answer that stands alone has at most so many words beside its mathematics."""
@@ -77,7 +85,7 @@ def extract_marked(text: str, *, raw: bool = False, label: re.Pattern[str] = _AN
     an answer at the start of a line.
     """
     final = _prose(text, _FINAL_ANSWER, AnswerSource.FINAL_ANSWER, raw=raw)
-    strong = [*_boxed(text), *_hashes(text), *_tags(text), *final]
+    strong = [*_boxed(text), *_hashes(text), *_tags(text, raw=raw), *final]
     if strong:
         return max(strong, key=lambda found: found.start)
     weak = [
@@ -89,6 +97,7 @@ def extract_marked(text: str, *, raw: bool = False, label: re.Pattern[str] = _AN
 
 def extract_mathematics(text: str) -> Extraction | None:
     """The answer of a shown text (thinking removed): marked, or the text itself, or the last formula or number."""
+    text = _STYLED_LETTER.sub(lambda letter: unicodedata.normalize("NFKC", letter.group()), text)
     text = with_periods(_TIMES.sub(" × ", _CALCULATOR.sub("", text)))
     marked = extract_marked(text)
     if marked is not None:
@@ -141,14 +150,14 @@ def _hashes(text: str) -> Iterator[Extraction]:
             yield Extraction(answer, AnswerSource.HASHES, found.start())
 
 
-def _tags(text: str) -> Iterator[Extraction]:
+def _tags(text: str, *, raw: bool) -> Iterator[Extraction]:
     opened: int | None = None
     for tag in _ANSWER_TAG.finditer(text):
         if "/" not in tag.group():
             opened = tag.end()
         elif opened is not None and text[opened : tag.start()].strip():
             inner = text[opened : tag.start()]
-            nested = extract_marked(inner)
+            nested = extract_marked(inner, raw=True) if raw else extract_mathematics(inner)
             yield Extraction(nested.text if nested else inner.strip(), AnswerSource.ANSWER_TAG, tag.start())
             opened = None
 
@@ -175,6 +184,8 @@ def _balanced(text: str) -> str:
 
 
 def _stated(sentence: str, text: str) -> str:
+    if _HEDGE.search(sentence):
+        return sentence
     correction = retracted(text)
     corrected = last_mathematics(correction) if correction else None
     return corrected or answer_in_phrase(sentence)
@@ -182,7 +193,7 @@ def _stated(sentence: str, text: str) -> str:
 
 def _is_answer_itself(text: str) -> bool:
     """Whether a text without marks is nothing but an answer, perhaps with its unit and a few words."""
-    if len(text) > MAX_ANSWER_CHARS:
+    if len(text) > MAX_ANSWER_CHARS or _CONCLUSION.search(text):
         return False
     formulas = formulas_in(text)
     if not starts_as_answer(text):

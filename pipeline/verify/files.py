@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from tracewright.pipeline.config.faults import list_faults
 from tracewright.pipeline.verify.cases import AnswerCase
 from tracewright.pipeline.verify.verifier import DEFAULT_TIMEOUT_SECONDS, AnswerVerifier
 from tracewright.schemas.errors import MissingInputError
 from tracewright.schemas.verdict import Outcome, Verdict
+
+_MAX_REASON_CHARS = 1_000
 
 
 def verify_file(
@@ -45,7 +49,9 @@ def _verdicts(path: Path, verifier: AnswerVerifier) -> Iterator[Verdict]:
                 try:
                     yield AnswerCase.model_validate_json(line)
                 except ValidationError as error:
-                    refused.append((number, Verdict(outcome=Outcome.ERROR, method="input", reason=_describe(error))))
+                    refused.append(
+                        (number, Verdict(outcome=Outcome.ERROR, method="input", reason=_describe(line, error)))
+                    )
 
     number = 0
     for verdict in verifier.verify_many(cases()):
@@ -58,7 +64,11 @@ def _verdicts(path: Path, verifier: AnswerVerifier) -> Iterator[Verdict]:
         yield verdict
 
 
-def _describe(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"the line is not an answer case: {place + ': ' if place else ''}{first['msg']}"
+def _describe(line: bytes, error: ValidationError) -> str:
+    """What is wrong with a line: where, what was received, what was expected, and the nearest known name."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError) as fault:
+        return f"the line is no JSON ({fault}): expected one object with gold and prediction"[:_MAX_REASON_CHARS]
+    faults = list_faults(AnswerCase, data, error)
+    return f"the line is not an answer case: {'; '.join(faults)}"[:_MAX_REASON_CHARS]

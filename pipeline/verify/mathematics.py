@@ -24,7 +24,7 @@ from tracewright.pipeline.verify.vocabulary import SUPERSCRIPTS
 _COMMA_BETWEEN_DIGITS = re.compile(r"\d,\d")
 _PLAIN_INTEGER = re.compile(r"-?\d{1,300}")
 _LABELLED = re.compile(
-    r"(?P<amount>-?[$€£¥₹]?-?\d[\d,.]*)\s+(?P<label>[^\W\d_]+(?:[ ,'’.-]+[^\W\d_]{2,})+|[^\W\d_]{3,}|[mgshLl])"
+    r"(?P<amount>-?[$€£¥₹]?-?\d[\d,.]*)\s+(?P<label>[^\W\d_]+(?:[ ,'’.-]+[^\W\d_]{2,})+|[^\W\d_]{3,}|[mgshLlNJWV])"
 )
 _COMPOUND = re.compile(
     r"(?P<many>\d+)\s*(?P<larger>[a-z]+)\.?(?:\s*,)?(?:\s+and)?\s+(?P<few>\d+(?:\.\d+)?)\s*(?P<smaller>[a-z]+)\.?"
@@ -53,7 +53,7 @@ def compare_mathematics(gold: str, given: str, policy: Policy, algebra: Algebra 
         return Finding(Truth.SAME, "exact", "as written")
     if same_words(gold, given) and not _HAS_MATHEMATICS.search(gold):
         return Finding(Truth.SAME, "text", "the same words")
-    if _PLAIN_INTEGER.fullmatch(gold) and _PLAIN_INTEGER.fullmatch(given):
+    if not policy.relative_tolerance and _PLAIN_INTEGER.fullmatch(gold) and _PLAIN_INTEGER.fullmatch(given):
         return Finding(Truth.SAME if int(gold) == int(given) else Truth.DIFFERENT, "rational")
     clocks = read_clock(gold), read_clock(given)
     if clocks[0] and clocks[1]:

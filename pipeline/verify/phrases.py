@@ -7,13 +7,14 @@ import re
 from tracewright.pipeline.verify.spans import formulas_in
 
 _CLAUSE = re.compile(
-    r"[\s,;(]+(?:because|since|which|so|thus|therefore|hence|but|not|rather than|instead of|as required|as desired|"
+    r"[\s,;(]+(?:because|since|which|i\.?e|that is|equivalently|"
+    r"so|thus|therefore|hence|but|not|rather than|instead of|as required|as desired|"
     r"the same|including|only|"
     r"where|is the|are the|and (?:an?|the) (?!half|third|quarter)|and (?![A-Za-z]\s?[=<>(])(?=[A-Za-z]{2})\w+)\b",
     re.IGNORECASE,
 )
 _WRAPPING = ' \t*_`"“”‘'
-_SENTENCE_END = re.compile(r"[.!?](?!\s*[Oo]r\b)(?=[\s\"')\]*]|$)|[。！？]|\n")
+_SENTENCE_END = re.compile(r"(?<!\bi\.e)(?<!\be\.g)(?<!\bapprox)[.!?](?!\s*[Oo]r\b)(?=[\s\"')\]*]|$)|[。！？]|\n")
 _STARTS_AS_ANSWER = re.compile(
     r"[-+−±√∛\\$€£¥₹({\[\]|\d.½⅓⅔¼¾∅π∞=]"
     # A letter, a short product or a function of letters, and then an operator, a relation or a LaTeX command.

@@ -64,7 +64,7 @@ def run_tests(candidate: str, tests: str, *, stdin: str = "", timeout_seconds: f
         with os.fdopen(reading, "rb") as result:
             message = _read_result(result.read(_MAX_RESULT_BYTES))
     if not in_time:
-        return Run(Outcome.ERROR, f"the program takes more than the limit of {timeout_seconds:g} seconds")
+        return Run(Outcome.ERROR, f"the program takes more than the limit of {round(timeout_seconds, 1):g} seconds")
     return _judge(message, token)
 
 

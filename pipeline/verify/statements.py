@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tracewright.pipeline.verify.number_words import NUMBER_WORDS
-from tracewright.pipeline.verify.phrases import before_clause, first_sentence, starts_as_answer
+from tracewright.pipeline.verify.phrases import before_clause, first_sentence, retracted, starts_as_answer
 from tracewright.pipeline.verify.spans import Interval as Span
 from tracewright.pipeline.verify.spans import formulas_in, runs_in
 from tracewright.pipeline.verify.units import is_unit
@@ -46,10 +46,13 @@ _NEXT_RESULT = re.compile(
     re.IGNORECASE,
 )
 _CONTRAST = re.compile(
-    r"(?<=\d)(?P<unit>%| [A-Za-z]{1,20})?(?:, (?:and |but )?not| (?:rather than|instead of)) [$€£]?\d[^.!?\n]{0,100}"
+    r"(?<=[\d$)])(?P<unit>%| [A-Za-z]{1,20})?(?:, (?:and |but )?not| (?:rather than|instead of)) "
+    r"(?:[$€£]?\d|\$|\\[(a-z])[^.!?\n]{0,100}"
 )
 """`$40, not $50`."""
 _SPACES = re.compile(r"[ \t]{2,}")
+_STEP = re.compile(r"[$\s]*(?:\d[^=]{0,100}[A-Za-z]|[A-Za-z][^=]{0,100}[-+*/^])[^=]{0,100}=")
+"""An equation that is solved and not a value: `3n = 45 and n = 15`."""
 _ENUMERATION = re.compile(
     r"^[ \t]*(?:[#*]+\s*)?(?:(?:step|case|part|question|problem)\s+\d+\s*[:.)]?|\d+[.)](?=\s))",
     re.IGNORECASE | re.MULTILINE,
@@ -67,8 +70,11 @@ _NEXT_SENTENCE = re.compile(r"[.!?]\s+(?=[A-Z])|\n")
 _QUESTION = re.compile(r"(?:^|(?<=[.!?\n]))(?:[^.!?\n]|\.(?=\d)){0,300}\?(?=[\s*\"')]+\S)")
 """A question that something follows: `Is it 5? No.` does not answer 5."""
 _ASIDE = re.compile(
-    r"(?<=[.!?\n])[ \t]*(?:Note|Remark|P\.?S|I hope|Let me know|Hope|Check:|Verification)", re.IGNORECASE
+    r"(?<=[.!?\n])[ \t]*(?:Note|Remark|P\.?S|I hope|Let me know|Hope|Check(?:ing)?[:,]|Verification|To (?:check|verify)"
+    r"|Let(?:'s| us| me) (?:check|verify|double-check))",
+    re.IGNORECASE,
 )
+"""Behind it stands no answer, unless it takes one back."""
 
 
 def answer_in_phrase(phrase: str) -> str:
@@ -114,7 +120,7 @@ def _chosen(text: str, spans: list[Span]) -> Span:
     equation = _equation_before(text, spans, start, end)
     if equation is not None:
         spans, (start, end) = spans[:equation], spans[equation]
-    while spans and _is_linked(text, spans[-1][1], start):
+    while spans and _is_linked(text, spans[-1], start, end):
         start, _ = spans.pop()
     qualifier = _QUALIFIER.search(text[max(0, start - _MAX_QUALIFIER_CHARS) : start])
     if qualifier and "=" not in text[start:end]:
@@ -125,6 +131,7 @@ def _chosen(text: str, spans: list[Span]) -> Span:
 def _without_asides(text: str) -> str:
     """The text without notes behind the answer, grounds, numbers of steps and remarks in parentheses."""
     aside = _ASIDE.search(text)
+    aside = None if aside and retracted(text[aside.end() :]) else aside
     text = _without_grounds(_QUESTION.sub("", text[: aside.start()] if aside else text))
     text = _CONTRAST.sub(r"\g<unit>", _ENUMERATION.sub("", _SPACES.sub(" ", text)))
     return _REMARK.sub(lambda found: "" if _is_remark(found["inside"]) else found.group(), text)
@@ -135,10 +142,12 @@ def _is_remark(inside: str) -> bool:
     return re.search(r"[A-Za-z]{3}", inside) is not None and not _ALTERNATIVE.search(inside)
 
 
-def _is_linked(text: str, end: int, start: int) -> bool:
-    """Whether a formula or number that begins at `start` goes on with what ended at `end`: a list, a share, a ratio."""
-    between = text[end:start]
-    if _LINK.fullmatch(between) or (between.strip() == "to" and "ratio" in text[:end].casefold()):
+def _is_linked(text: str, before: Span, start: int, end: int) -> bool:
+    """Whether a formula or number goes on with the one `before` it: a list, a share, a ratio."""
+    between = text[before[1] : start]
+    if "=" in text[start:end] and _STEP.match(text, *before):
+        return False
+    if _LINK.fullmatch(between) or (between.strip() == "to" and "ratio" in text[: before[1]].casefold()):
         return True
     # `5 ft 6 in`
     unit = _UNIT_BETWEEN.fullmatch(between)

@@ -77,12 +77,12 @@ _UNITS: dict[str, Unit] = {
     **_names(_unit("degrees fahrenheit"), "°F fahrenheit"),
     **_names(_unit("kelvin"), "K kelvin kelvins"),
     **_names(_unit("amperes"), "ampere amperes amp amps"),
-    **_names(_unit("volts"), "volt volts"),
+    **_names(_unit("volts"), "V volt volts"),
     **_names(_unit("hertz"), "Hz hertz"),
-    **_names(_unit("newtons"), "newton newtons"),
-    **_names(_unit("joules"), "joule joules"),
+    **_names(_unit("newtons"), "N newton newtons"),
+    **_names(_unit("joules"), "J joule joules"),
     **_names(_unit("joules", 1000), "kJ kilojoule kilojoules"),
-    **_names(_unit("watts"), "watt watts"),
+    **_names(_unit("watts"), "W watt watts"),
     **_names(_unit("watts", 1000), "kW kilowatt kilowatts"),
     **_names(_unit("pascals"), "Pa pascal pascals"),
     **_names(_unit("bytes"), "byte bytes"),
@@ -104,7 +104,7 @@ _POWERS_BEFORE = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _POWERS_AFTER = {"squared": 2, "cubed": 3}
 _MAX_POWER = 9
 _PART = re.compile(r"\^\s*-?\d{1,3}|[^\W\d_]+\d?|[$€£¥₹¢]|°[CF]|/|\*")
-LETTER_UNITS = frozenset({"m", "g", "s", "h", "L", "l"})
+LETTER_UNITS = frozenset({"m", "g", "s", "h", "L", "l", "N", "J", "W", "V"})
 """Single letters that are units where no variable can be meant."""
 
 

@@ -13,11 +13,8 @@ from typing import Self
 
 from tracewright.pipeline.verify.cascade import Comparison, Decision, compare, decide, refuse
 from tracewright.pipeline.verify.cases import AnswerCase
-from tracewright.pipeline.verify.limits import MAX_PROGRAM_CHARS
 from tracewright.pipeline.verify.policy import DEFAULT_POLICY, Policy
-from tracewright.pipeline.verify.programs import extract_program
-from tracewright.pipeline.verify.sandbox import run_tests
-from tracewright.pipeline.verify.thinking import strip_thinking
+from tracewright.pipeline.verify.tested_programs import judge_program
 from tracewright.pipeline.verify.values import Finding, Truth
 from tracewright.pipeline.verify.workers import WorkerDiedError, Workers, WorkerTimeoutError
 from tracewright.schemas.problem import AnswerKind, CodeTest
@@ -27,6 +24,8 @@ VERIFIER_VERSION = "1.0.0"
 """Kept with every verdict; a new one means that some verdicts may change."""
 DEFAULT_TIMEOUT_SECONDS = 2.0
 """Time of one case; its clock starts when the case does, and not while it waits for a worker to be free."""
+_LEAST_SECONDS = 0.05
+"""What another process is given when a case has used up its time before: it then ends by its limit."""
 _AHEAD_PER_WORKER = 64
 """Cases that are read before the first of them is answered: memory does not grow with the number of cases."""
 
@@ -55,7 +54,7 @@ class AnswerVerifier:
         self.close()
 
     def start(self) -> None:
-        """Start what workers need now and not with the first case that needs one: it takes a second or two."""
+        """Start a worker now: the first case that needs one would wait a second or two for it."""
         self._workers.start()
 
     def close(self) -> None:
@@ -84,7 +83,7 @@ class AnswerVerifier:
         """The verdict on one case. Never raises for what the case holds."""
         started = time.perf_counter()
         step = _begin(case)
-        return _verdict(step if isinstance(step, Decision) else self._finish(case, step), started)
+        return _verdict(step if isinstance(step, Decision) else self._finish(case, step, started), started)
 
     async def verify_async(self, case: AnswerCase) -> Verdict:
         """As `verify_case`, without holding up the event loop."""
@@ -106,25 +105,26 @@ class AnswerVerifier:
             yield _result(waiting.popleft())
 
     def _finish_later(self, case: AnswerCase, step: list[Comparison | Decision], spent_seconds: float) -> Verdict:
-        return _verdict(self._finish(case, step), time.perf_counter() - spent_seconds)
+        started = time.perf_counter() - spent_seconds
+        return _verdict(self._finish(case, step, started), started)
 
-    def _finish(self, case: AnswerCase, step: list[Comparison | Decision]) -> Decision:
-        """The decision on a case that needs another process."""
+    def _finish(self, case: AnswerCase, step: list[Comparison | Decision], started: float) -> Decision:
+        """The decision on a case that needs another process, in what is left of its time."""
+        left = max(self.timeout_seconds - (time.perf_counter() - started), _LEAST_SECONDS)
         if case.kind is AnswerKind.CODE:
-            return _run_program(case, self.timeout_seconds)
-        return _best([self._resolve(found, case) if isinstance(found, Comparison) else found for found in step])
+            return judge_program(case, left)
+        each = left / sum(isinstance(found, Comparison) for found in step)
+        return _best([self._resolve(found, case, each) if isinstance(found, Comparison) else found for found in step])
 
-    def _resolve(self, comparison: Comparison, case: AnswerCase) -> Decision:
-        if not comparison.needs_worker:
-            return decide(comparison)
+    def _resolve(self, comparison: Comparison, case: AnswerCase, timeout_seconds: float) -> Decision:
         question = {
             "gold": comparison.gold,
             "given": comparison.given,
             "policy": case.policy.model_dump(mode="json"),
-            "timeout_seconds": self.timeout_seconds,
+            "timeout_seconds": timeout_seconds,
         }
         try:
-            answer = self._workers.ask(question, self.timeout_seconds)
+            answer = self._workers.ask(question, timeout_seconds)
         except (WorkerTimeoutError, WorkerDiedError) as error:
             return Decision(Outcome.ERROR, "symbolic", f"the comparison was ended: {error}")
         if "error" in answer:
@@ -209,24 +209,6 @@ def _begin(case: AnswerCase) -> Decision | list[Comparison | Decision]:
 def _best(decisions: Sequence[Decision]) -> Decision:
     """Correct if any is; else the first one, which is about the gold answer itself."""
     return next((decision for decision in decisions if decision.outcome is Outcome.CORRECT), decisions[0])
-
-
-def _run_program(case: AnswerCase, timeout_seconds: float) -> Decision:
-    tests = [CodeTest(program=case.gold)] if case.gold.strip() else []
-    tests.extend(case.tests)
-    shown = strip_thinking(case.prediction)
-    program = extract_program(shown, "\n".join(test.program for test in tests)) if shown is not None else None
-    if program is None:
-        return Decision(Outcome.UNVERIFIABLE, "extraction", "the completion holds no Python program")
-    if not tests:
-        return Decision(Outcome.UNVERIFIABLE, "tests", "there are no tests to run")
-    if len(program.text) > MAX_PROGRAM_CHARS:
-        return Decision(Outcome.ERROR, "limit", f"the program has more than {MAX_PROGRAM_CHARS} characters")
-    for test in tests:
-        run = run_tests(program.text, test.program, stdin=test.stdin, timeout_seconds=timeout_seconds)
-        if run.outcome is not Outcome.CORRECT:
-            return Decision(run.outcome, "tests", run.reason)
-    return Decision(Outcome.CORRECT, "tests", "the tests pass")
 
 
 def _verdict(decision: Decision, started: float) -> Verdict:

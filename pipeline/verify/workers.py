@@ -73,9 +73,12 @@ class Workers:
         self._control: socket.socket | None = None
 
     def start(self) -> None:
-        """Start the server without waiting for it: what it imports takes a second or two."""
-        with self._lock:
-            self._ensure_server()
+        """Start the server and a worker, and wait for them: what they import takes a second or two."""
+        worker = self._idle.get()
+        try:
+            worker = worker or self._start_worker()
+        finally:
+            self._idle.put(worker)
 
     def ask(self, message: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
         """A worker's answer. The clock starts when a worker takes the question.
@@ -97,14 +100,15 @@ class Workers:
         return answer
 
     def _answer(self, worker: _Worker, message: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
+        seconds = f"{round(timeout_seconds, 1):g}"
         try:
             return worker.ask(message, time.monotonic() + timeout_seconds)
         except TimeoutError as error:
             worker.kill()
-            raise WorkerTimeoutError(f"it takes more than the limit of {timeout_seconds:g} seconds") from error
+            raise WorkerTimeoutError(f"it takes more than the limit of {seconds} seconds") from error
         except (OSError, ValueError) as error:
             worker.kill()
-            limits = f"{MAX_WORKER_MEMORY_BYTES // 1024**2} MiB or {timeout_seconds:g} seconds of processor time"
+            limits = f"{MAX_WORKER_MEMORY_BYTES // 1024**2} MiB or {seconds} seconds of processor time"
             raise WorkerDiedError(f"the worker died, past its limit of {limits}") from error
 
     def close(self) -> None:

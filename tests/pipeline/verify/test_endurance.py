@@ -19,7 +19,11 @@ HERE = Path(__file__).parent
 FUZZ_SECONDS = float(os.environ.get("TRACEWRIGHT_FUZZ_SECONDS", "600"))
 MAX_CASE_SECONDS = 3.0
 VERIFICATIONS = 100_000
+BATCH = 1_000
+WORKER_VERIFICATIONS = 1_200
+"""More than two workers answer: each is replaced after 500."""
 MAX_GROWTH_BYTES = 16 * 1024**2
+MAX_WORKER_BYTES = 256 * 1024**2
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
@@ -67,13 +71,32 @@ def test_resident_size_is_flat_over_many_verifications() -> None:
     cases = [AnswerCase.model_validate({**row, "policy": row.get("policy", {})}) for row in table_rows()]
     process = psutil.Process()
     with AnswerVerifier(workers=1, timeout_seconds=20) as verifier:
+        verifier.start()
         list(verifier.verify_many(cases * 2))
         before = process.memory_info().rss
-        answered = sum(
-            verdict.outcome is not Outcome.ERROR
-            for verdict in verifier.verify_many(cases[number % len(cases)] for number in range(VERIFICATIONS))
-        )
+        largest_worker, errors = 0, 0
+        for done in range(0, VERIFICATIONS, BATCH):
+            batch = (cases[number % len(cases)] for number in range(done, done + BATCH))
+            errors += sum(verdict.outcome is Outcome.ERROR for verdict in verifier.verify_many(batch))
+            largest_worker = max(
+                largest_worker, *(child.memory_info().rss for child in process.children(recursive=True))
+            )
         growth = process.memory_info().rss - before
-    print(f"grown by {growth / 1024**2:.1f} MiB over {VERIFICATIONS} verifications")
-    assert answered == VERIFICATIONS
+    mebibyte = 1024**2
+    print(f"{VERIFICATIONS} verifications: grown by {growth / mebibyte:.1f} MiB from {before / mebibyte:.0f} MiB,")
+    print(f"the largest worker has {largest_worker / mebibyte:.0f} MiB")
+    assert errors == 0
     assert growth < MAX_GROWTH_BYTES
+    assert largest_worker < MAX_WORKER_BYTES
+
+
+def test_algebra_does_not_make_a_worker_grow() -> None:
+    with AnswerVerifier(workers=1, timeout_seconds=20) as verifier:
+        verifier.start()
+        sizes: list[int] = []
+        for number in range(2, WORKER_VERIFICATIONS):
+            verdict = verifier.verify(f"1/{number + 1}", f"\\int_0^1 x^{{{number}}} dx")
+            assert verdict.outcome is Outcome.CORRECT, verdict
+            sizes.append(max(child.memory_info().rss for child in psutil.Process().children(recursive=True)))
+    print(f"workers: {sizes[50] / 1024**2:.0f} MiB after 50 questions, {max(sizes) / 1024**2:.0f} MiB at most")
+    assert max(sizes) < MAX_WORKER_BYTES
