@@ -27,7 +27,7 @@ from tracewright.schemas.release import (
     TeacherShare,
     Tombstone,
 )
-from tracewright.schemas.review import Decision, Review
+from tracewright.schemas.review import Decision, PublishedReview, Review
 from tracewright.schemas.teacher import Sampling, TeacherRef
 from tracewright.schemas.trace import (
     Attempt,
@@ -61,6 +61,7 @@ __all__ = [
     "MissingInputError",
     "Outcome",
     "Problem",
+    "PublishedReview",
     "Rejection",
     "ReleaseFile",
     "ReleaseManifest",

@@ -40,3 +40,10 @@ class Review(Frozen):
     seconds: float | None = Field(default=None, ge=0.0)
     """Time spent."""
     created_at: Timestamp
+
+
+class PublishedReview(Review):
+    """An event as it lies in `STORE/reviews/`, where releases read it."""
+
+    number: Count = Field(ge=1)
+    """Its place in the order of all events: a watermark of n is the events up to number n, and never any other ones."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 import polars as pl
 
 from tracewright.schemas.problem import AnswerKind
+from tracewright.schemas.review import Decision
 from tracewright.schemas.trace import FinishReason
 from tracewright.schemas.verdict import Outcome
 
@@ -107,8 +108,9 @@ TRACE_COLUMNS: tuple[Column, ...] = (
 REVIEW_COLUMNS: tuple[Column, ...] = (
     Column("flagged", ColumnKind.BOOLEAN, "a reviewer's decision that stands is reject or unsure", ""),
     Column("review_count", ColumnKind.INTEGER, "how many reviewers have a decision on it that stands", ""),
+    _category("decision", "", "the most careful of these decisions; null for none", _values(Decision)),
 )
-"""What published reviews add; false and 0 for a trace that nobody has reviewed."""
+"""What published reviews add; false, 0 and null for a trace that nobody has reviewed."""
 
 COLUMNS: dict[str, Column] = {column.name: column for column in (*TRACE_COLUMNS, *REVIEW_COLUMNS)}
 """Every column that a filter can name, by name."""

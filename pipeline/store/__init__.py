@@ -3,9 +3,24 @@
 from tracewright.pipeline.store.export import EXPORT_FORMATS
 from tracewright.pipeline.store.journal import Journal
 from tracewright.pipeline.store.lane import ShardLimits
+from tracewright.pipeline.store.reviews import Publication, ReviewLog
 from tracewright.pipeline.store.rewriter import TraceRewriter
-from tracewright.pipeline.store.store import Store
+from tracewright.pipeline.store.standing import Standing, settle_reviews
+from tracewright.pipeline.store.store import Store, publish_reviews
 from tracewright.pipeline.store.table import Commit
 from tracewright.pipeline.store.writer import TraceWriter
 
-__all__ = ["EXPORT_FORMATS", "Commit", "Journal", "ShardLimits", "Store", "TraceRewriter", "TraceWriter"]
+__all__ = [
+    "EXPORT_FORMATS",
+    "Commit",
+    "Journal",
+    "Publication",
+    "ReviewLog",
+    "ShardLimits",
+    "Standing",
+    "Store",
+    "TraceRewriter",
+    "TraceWriter",
+    "publish_reviews",
+    "settle_reviews",
+]

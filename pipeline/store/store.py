@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from tracewright.pipeline.filter import Filter
 from tracewright.pipeline.filter.columns import COLUMNS
+from tracewright.pipeline.store.attempt_marks import AttemptMarks
 from tracewright.pipeline.store.disk import explain_disk_errors, make_folder, write_durably
 from tracewright.pipeline.store.export import export_traces
 from tracewright.pipeline.store.facts import ATTEMPT_FACTS, TRACE_FACTS
@@ -21,12 +22,17 @@ from tracewright.pipeline.store.failpoints import Failpoint, reach
 from tracewright.pipeline.store.lane import ShardLimits
 from tracewright.pipeline.store.locks import COMMIT_LOCK, hold
 from tracewright.pipeline.store.reading import iter_rows, read_columns, read_frame
+from tracewright.pipeline.store.reviews import REVIEWS, Publication, ReviewLog
 from tracewright.pipeline.store.rewriter import TraceRewriter
+from tracewright.pipeline.store.standing import Standing, add_review_columns, settle_reviews
 from tracewright.pipeline.store.table import Commit, ModelTable, StoredFile, TableKind
 from tracewright.pipeline.store.writer import StoreTables, TraceWriter
 from tracewright.schemas.errors import InputError, MissingInputError, StoreError
 from tracewright.schemas.migrations import SCHEMA_VERSION, check_version
-from tracewright.schemas.trace import Attempt, Rejection, Trace
+from tracewright.schemas.review import PublishedReview
+from tracewright.schemas.teacher import TeacherRef
+from tracewright.schemas.trace import Attempt, AttemptKind, Rejection, Trace
+from tracewright.schemas.verdict import Outcome
 
 MARKER = "store.json"
 FORMAT = "tracewright-store/1"
@@ -49,6 +55,7 @@ class Store:
         """Use `Store.open`."""
         self.path = path
         self._tables = StoreTables(ModelTable(path, TRACES), ModelTable(path, ATTEMPTS), ModelTable(path, REJECTIONS))
+        self.reviews = ReviewLog(path, path / LOCKS)
 
     @classmethod
     def open(cls, path: str | Path, create: bool = False) -> Store:
@@ -69,6 +76,11 @@ class Store:
             )
         store._check_marker()
         return store
+
+    @classmethod
+    def is_there(cls, path: str | Path) -> bool:
+        """Whether there is a store in the folder."""
+        return cls(Path(path))._has_marker()
 
     def writer(self, name: str = "main", limits: ShardLimits | None = None) -> TraceWriter:
         """The one writer of that name, to be used in a `with` block.
@@ -104,14 +116,15 @@ class Store:
         """Every version of the traces, the newest first."""
         return self._tables.traces.history()
 
-    def trace_ids(self, fingerprint: str | None = None) -> set[str]:
-        """The ids of all traces, or of one teacher's."""
-        names = ["trace_id", "teacher.fingerprint"]
+    def trace_ids(self, fingerprint: str | None = None, *, correct: bool | None = None) -> set[str]:
+        """The ids of all traces, or of one teacher's, or of those that are (or are not) correct."""
+        names = ["trace_id", "teacher.fingerprint", "verdict.outcome"]
         ids: set[str] = set()
         for file in self._tables.traces.files():
-            table = read_columns(file, names, TRACES.schema)
-            pairs = zip(table[names[0]].to_pylist(), table[names[1]].to_pylist(), strict=True)
-            ids.update(trace_id for trace_id, teacher in pairs if fingerprint in (None, teacher))
+            columns = read_columns(file, names, TRACES.schema)
+            for trace_id, teacher, outcome in zip(*(columns[name].to_pylist() for name in names), strict=True):
+                if fingerprint in (None, teacher) and correct in (None, outcome == Outcome.CORRECT):
+                    ids.add(trace_id)
         return ids
 
     def attempt_ids(self) -> set[str]:
@@ -120,6 +133,37 @@ class Store:
         for file in self._tables.attempts.files():
             ids.update(read_columns(file, ["trace_id"], ATTEMPTS.schema)["trace_id"].to_pylist())
         return ids
+
+    def teachers(self) -> list[TeacherRef]:
+        """Every teacher that the store has traces of, in the order of their fingerprints."""
+        found: dict[str, TeacherRef] = {}
+        for file in self._tables.traces.files():
+            names = read_columns(file, ["teacher.fingerprint"], TRACES.schema)["teacher.fingerprint"].to_pylist()
+            first = {name: place for place, name in reversed(list(enumerate(names))) if name not in found}
+            teachers = read_columns(file, ["teacher"], TRACES.schema)["teacher"] if first else None
+            for name, place in first.items():
+                found[name] = TeacherRef.model_validate(teachers[place].as_py() if teachers else None)
+        return [found[name] for name in sorted(found)]
+
+    def mean_tokens(self, fingerprint: str) -> float | None:
+        """Of one teacher's traces; None where it has none here."""
+        total = count = 0
+        names = ["teacher.fingerprint", "token_count"]
+        for file in self._tables.traces.files():
+            columns = read_columns(file, names, TRACES.schema)
+            for teacher, tokens in zip(*(columns[name].to_pylist() for name in names), strict=True):
+                total, count = (total + tokens, count + 1) if teacher == fingerprint else (total, count)
+        return total / count if count else None
+
+    def attempt_marks(self) -> AttemptMarks:
+        """What every attempt says of its trace: at which limit it was cut, or that it failed."""
+        marks = AttemptMarks()
+        names = ["trace_id", "kind", "max_tokens"]
+        for file in self._tables.attempts.files():
+            columns = read_columns(file, names, ATTEMPTS.schema)
+            for trace_id, kind, max_tokens in zip(*(columns[name].to_pylist() for name in names), strict=True):
+                marks.add(trace_id, AttemptKind(kind), max_tokens)
+        return marks
 
     def read_table(self, version: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """The traces of a version as one Arrow table, in the store's order: all of `Trace`'s columns, or those named.
@@ -139,17 +183,27 @@ class Store:
         for file in self._tables.traces.files(version):
             yield read_columns(file, names, TRACES.schema)
 
-    def frame(self, version: int | None = None) -> pl.DataFrame:
-        """The scalar columns of every trace of a version, as `filter.columns` documents them, in the store's order."""
-        frames = [self._read_frame(file) for file in self._tables.traces.files(version)]
+    def frame(self, version: int | None = None, review_watermark: int | None = None) -> pl.DataFrame:
+        """The scalar columns of every trace of a version, as `filter.columns` documents them, in the store's order.
+
+        Raises:
+            InputError: there is no such version, or reviews are not published up to that number (None is all of them).
+        """
+        frames = [read_frame(file, TRACES.schema) for file in self._tables.traces.files(version)]
+        standing = self.standing(review_watermark)
         if not frames:
             return pl.DataFrame(schema={column.name: column.dtype for column in COLUMNS.values()})
-        return pl.concat(frames, rechunk=True)
+        return add_review_columns(pl.concat(frames, rechunk=True), standing)
+
+    def standing(self, review_watermark: int | None = None) -> dict[str, Standing]:
+        """What stands of the published reviews up to a number, or of all, by trace id."""
+        return settle_reviews(self.reviews.read(review_watermark))
 
     def iter_traces(self, version: int | None = None, where: Filter | None = None) -> Iterator[Trace]:
         """The traces of a version that the filter lets through, in the store's order, a row group at a time."""
+        standing = {} if where is None else self.standing()
         for file in self._tables.traces.files(version):
-            yield from iter_rows(file, TRACES, self._choose(file, where))
+            yield from iter_rows(file, TRACES, self._choose(file, where, standing))
 
     def attempts(self) -> Iterator[Attempt]:
         """Every attempt, in the store's order."""
@@ -172,13 +226,11 @@ class Store:
         """
         return export_traces(self.iter_traces(version, where), format, Path(out))
 
-    def _choose(self, file: StoredFile, where: Filter | None) -> np.ndarray | None:
+    def _choose(self, file: StoredFile, where: Filter | None, standing: Mapping[str, Standing]) -> np.ndarray | None:
         if where is None:
             return None
-        return self._read_frame(file).select(where.to_polars()).to_series().to_numpy()
-
-    def _read_frame(self, file: StoredFile) -> pl.DataFrame:
-        return read_frame(file, TRACES.schema).with_columns(flagged=pl.lit(False), review_count=pl.lit(0, pl.Int64))
+        frame = add_review_columns(read_frame(file, TRACES.schema), standing)
+        return frame.select(where.to_polars()).to_series().to_numpy()
 
     def _create(self) -> None:
         if self._has_marker():
@@ -220,5 +272,22 @@ class Store:
         check_version(version)
 
 
+def publish_reviews(store: Store, events: Iterable[PublishedReview], watermark: int) -> Publication:
+    """Add review events to those that releases read. Giving an event again does nothing, so a killed call is repeated.
+
+    Args:
+        store: the store.
+        events: the events up to the watermark, or those of them that were not published yet.
+        watermark: the number of the last event that is meant to be published after this.
+
+    Raises:
+        InputError: a number is above the watermark or is given twice, or an event that is new comes before one that is
+            published already: what was published up to a number never changes.
+        StoreError: the store can't be written; events that were published before are intact.
+    """
+    return store.reviews.publish(events, watermark)
+
+
 def _belongs(name: str) -> bool:
-    return name.startswith(("_", ".")) or name in {*FOLDERS, TRACES.folder, ATTEMPTS.folder, REJECTIONS.folder}
+    tables = {kind.folder for kind in (TRACES, ATTEMPTS, REJECTIONS, REVIEWS)}
+    return name.startswith(("_", ".")) or name in {*FOLDERS, *tables}

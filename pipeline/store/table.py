@@ -70,13 +70,17 @@ class ModelTable(Generic[ModelT]):
         self.kind = kind
         self.path = root / kind.folder
 
+    def exists(self) -> bool:
+        """Whether the table was made."""
+        return DeltaTable.is_deltatable(str(self.path))
+
     def create(self) -> None:
         """Make the table, without rows, where it is not there yet.
 
         Raises:
             StoreError: it can't be made, or it is there with other columns than this tracewright writes.
         """
-        if DeltaTable.is_deltatable(str(self.path)):
+        if self.exists():
             return self._check_columns()
         make_folder(self.path)
         with explain_delta_errors(self.path, "creating the table"):
