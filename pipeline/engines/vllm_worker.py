@@ -16,6 +16,7 @@ import threading
 import time
 from typing import Any, TextIO
 
+from tracewright.pipeline.engines.devices import share_devices
 from tracewright.pipeline.engines.lifeline import end_group_with_parent
 
 _LIFE_INTERVAL_SECONDS = 1.0
@@ -24,6 +25,7 @@ _LIFE_INTERVAL_SECONDS = 1.0
 def main() -> None:
     """Serve until stdin closes or the parent is gone."""
     end_group_with_parent(int(sys.argv[1]))
+    share_devices()
     results = os.fdopen(os.dup(1), "w", buffering=1 << 20, encoding="utf-8")
     os.dup2(2, 1)
     settings = json.loads(sys.stdin.readline())
