@@ -13,7 +13,7 @@ import textwrap
 import typer
 from rich.markup import escape
 
-from tracewright.flows.commands import answers, benches, data, jobs, releases, scores, stores, students
+from tracewright.flows.commands import answers, benches, data, generate, jobs, releases, scores, stores, students
 from tracewright.flows.interrupts import end_now, guard_interrupts
 from tracewright.flows.progress import console
 from tracewright.schemas import TracewrightError
@@ -30,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for commands in (jobs, data, scores, answers, benches, students):
+for commands in (jobs, generate, data, scores, answers, benches, students):
     commands.register(app)
 app.add_typer(stores.app, name="store")
 app.add_typer(releases.app, name="release")

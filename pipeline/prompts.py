@@ -18,11 +18,12 @@ def render_prompt(template: str, problem: Problem) -> str:
     Raises:
         ConfigError: the template is malformed, names something else, or makes a prompt that is empty or too long.
     """
+    compiled = check_template(template)
     try:
-        prompt = _compile(template).render(
+        prompt = compiled.render(
             question=problem.question, choices=problem.choices, domain=problem.domain, level=problem.level
         )
-    except (TemplateError, TypeError, OverflowError) as error:
+    except (TemplateError, TypeError, OverflowError, ValueError, ArithmeticError) as error:
         raise ConfigError(
             f"teacher.template can't be rendered: {error}; it may use question, choices, domain and level"
         ) from error
@@ -32,6 +33,18 @@ def render_prompt(template: str, problem: Problem) -> str:
             f"{_MAX_PROMPT_CHARS:,}"
         )
     return prompt
+
+
+def check_template(template: str) -> Template:
+    """The template, compiled.
+
+    Raises:
+        ConfigError: it is malformed.
+    """
+    try:
+        return _compile(template)
+    except TemplateError as error:
+        raise ConfigError(f"teacher.template can't be read: {error}; mend it in the config") from error
 
 
 @lru_cache(maxsize=8)

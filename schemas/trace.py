@@ -13,6 +13,10 @@ from tracewright.schemas.problem import Problem
 from tracewright.schemas.teacher import TeacherRef
 from tracewright.schemas.verdict import CheckOutcome, StepCheck, Verdict
 
+REQUEST_HASH = "request"
+"""The key in `Trace.metadata` of a hash of the rendered request and all that decides what an engine makes of it: the
+teacher's fingerprint (model, revision, tokenizer, template, sampling), the engine with its version, and the seed."""
+
 
 class Span(Frozen):
     """A half-open range: `start` is in it, `end` is not."""
@@ -111,7 +115,7 @@ class Trace(Frozen):
     """From the request's submission to its last token."""
     created_at: Timestamp
     metadata: dict[str, str] = {}
-    """What an importer found beside the trace, such as its source's own label."""
+    """What an importer found beside the trace, such as its source's own label; of a generated trace, `REQUEST_HASH`."""
 
     @model_validator(mode="after")
     def _check_steps_cover_text(self) -> Self:

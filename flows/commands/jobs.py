@@ -1,15 +1,13 @@
-"""`demo`, `generate`, `import` and `teacher train`: the commands that run flows."""
+"""`demo` and `teacher train`: the commands that run flows."""
 
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tracewright.flows.progress import say
 from tracewright.flows.runtime import configure_prefect
 
 JSON_OPTION = typer.Option("--json", help="Print one JSON object as the last line of stdout.")
@@ -17,17 +15,9 @@ JSON_OPTION = typer.Option("--json", help="Print one JSON object as the last lin
 teacher_app = typer.Typer(no_args_is_help=True, help="The embedded teacher.")
 
 
-class Runner(StrEnum):
-    """Where partitions run."""
-
-    LOCAL = "local"
-    RAY = "ray"
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command("demo")(demo)
-    app.command("generate")(generate)
 
 
 def demo(
@@ -47,45 +37,6 @@ def demo(
     summary = flow(out, problems)
     if as_json:
         typer.echo(json.dumps(summary))
-
-
-def generate(
-    config: Annotated[Path, typer.Argument(help="A YAML file; its paths are relative to itself.")],
-    runner: Annotated[Runner, typer.Option(help="Where partitions run.")] = Runner.LOCAL,
-    as_json: Annotated[bool, JSON_OPTION] = False,
-) -> None:
-    """Ask a teacher for every trace that the store does not hold yet; run again, it finishes what is missing.
-
-    A config in short:
-
-        problems: {path: problems.jsonl}
-        teacher: {engine: embedded, samples: 2}
-        store: ./store
-    """
-    from tracewright.pipeline.config import GenerateConfig, load_config
-    from tracewright.pipeline.engines.teachers import RunningTeacher
-    from tracewright.pipeline.sources import count_problems
-    from tracewright.pipeline.store import Store
-    from tracewright.schemas import ConfigError
-
-    loaded = load_config(GenerateConfig, config)
-    if runner is Runner.RAY:
-        raise ConfigError("--runner ray is not built yet, expected local")
-    count_problems(loaded.problems)
-    Store.open(loaded.store, create=True)
-    configure_prefect(loaded.store)
-    # The engine loads while Prefect's server starts.
-    with RunningTeacher(loaded.teacher, loaded.store / "logs" / "engine.log") as teacher:
-        from tracewright.flows.generate import describe
-        from tracewright.flows.generate import generate as flow
-
-        counts = flow(loaded, teacher)
-    say(
-        f"{loaded.store}: {counts.traces:,} new traces, {counts.present:,} were there, {counts.truncated:,} cut off, "
-        f"{counts.failed:,} failed, {counts.rejected:,} rows rejected ({describe(counts)})"
-    )
-    if as_json:
-        typer.echo(json.dumps(vars(counts) | {"tokens_per_second": counts.tokens_per_second}))
 
 
 @teacher_app.command("train")

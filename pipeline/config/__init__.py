@@ -4,15 +4,21 @@ from tracewright.pipeline.config.generate import GenerateConfig
 from tracewright.pipeline.config.loading import config_hash, load_config, parse_config
 from tracewright.pipeline.config.paths import ConfigPath, ModelName
 from tracewright.pipeline.config.problems import ArithmeticConfig, ColumnsConfig, ProblemsConfig
-from tracewright.pipeline.config.teacher import TeacherConfig
+from tracewright.pipeline.config.spending import AlertConfig, BudgetConfig
+from tracewright.pipeline.config.teacher import ExampleConfig, PriceConfig, ReasoningConfig, TeacherConfig
 
 __all__ = [
+    "AlertConfig",
     "ArithmeticConfig",
+    "BudgetConfig",
     "ColumnsConfig",
     "ConfigPath",
+    "ExampleConfig",
     "GenerateConfig",
     "ModelName",
+    "PriceConfig",
     "ProblemsConfig",
+    "ReasoningConfig",
     "TeacherConfig",
     "config_hash",
     "load_config",

@@ -16,6 +16,35 @@ _MAX_LOGPROBS = 1_000
 _MAX_IN_FLIGHT = 65_536
 
 
+class ExampleConfig(Frozen):
+    """A question with its answer, shown to the teacher before each problem."""
+
+    question: str = Field(min_length=1)
+    answer: str = Field(min_length=1)
+
+
+class ReasoningConfig(Frozen):
+    """Where a completion's thinking ends and what it shows begins."""
+
+    open: str = Field(default="<think>", min_length=1)
+    close: str = Field(default="</think>", min_length=1)
+    """A server's own reasoning field is put between the two marks, in front of the text."""
+    required: bool = False
+    """Whether a completion without the closing mark is cut off, whatever the engine says: for teachers whose prompt
+    opens the thinking, so that the completion itself does not."""
+
+
+class PriceConfig(Frozen):
+    """What the teacher costs, in any one currency."""
+
+    prompt_tokens: float = Field(default=0.0, ge=0.0)
+    """A million of them."""
+    tokens: float = Field(default=0.0, ge=0.0)
+    """A million tokens of completions."""
+    hour: float = Field(default=0.0, ge=0.0)
+    """An hour of the machine."""
+
+
 class TeacherConfig(Frozen):
     """The teacher: its engine, its weights, its prompt, its sampling and its limits."""
 
@@ -29,6 +58,10 @@ class TeacherConfig(Frozen):
     """A commit or tag of the model."""
     samples: int = Field(default=1, ge=1)
     """Completions for each problem."""
+    until_correct: int | None = Field(default=None, ge=1)
+    """Instead of `samples`: ask until so many completions are correct …"""
+    max_samples: int | None = Field(default=None, ge=1)
+    """… or so many were made."""
     max_tokens: int = Field(default=256, ge=1)
     temperature: float = Field(default=1.0, ge=0.0)
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
@@ -41,12 +74,23 @@ class TeacherConfig(Frozen):
     """How many of the likeliest tokens to take the logprobs of, at each place; 0: only the sampled token's."""
     max_in_flight: int = Field(default=256, ge=1, le=_MAX_IN_FLIGHT)
     """Requests that the engine works on at the same time, at most."""
+    deadline_seconds: float = Field(default=900.0, gt=0.0)
+    """For one completion, its waiting in the engine included; what takes longer is a failure."""
+    stall_seconds: float = Field(default=45.0, gt=0.0)
+    """For `vllm` and `embedded`: without a sign of life for so long the engine counts as hung and is replaced."""
+    keep_logprobs: bool = False
+    """Whether the likeliest tokens' logprobs are kept too, in files of their own beside the shards: what a student can
+    learn from. Needs `logprobs` above 0 and an engine that tracewright starts."""
+    price: PriceConfig = PriceConfig()
     engine_args: dict[str, JsonValue] = {}
     """For `vllm` and `embedded`: further arguments of the engine, such as `tensor_parallel_size`."""
     system: str | None = None
     """The system message."""
     template: str | None = None
     """A Jinja template that makes the prompt from `question`; the engine's own where left out."""
+    examples: tuple[ExampleConfig, ...] = ()
+    """Shown as earlier turns, questions as the template makes them."""
+    reasoning: ReasoningConfig = ReasoningConfig()
 
     @field_validator("base_urls")
     @classmethod
@@ -67,6 +111,18 @@ class TeacherConfig(Frozen):
             raise ValueError(f"engine {self.engine} needs model: a name or a folder")
         if self.engine == "server" and self.engine_args:
             raise ValueError("engine_args is for an engine that tracewright starts; engine server takes none")
+        if self.keep_logprobs and (self.engine == "server" or not self.logprobs):
+            raise ValueError("keep_logprobs needs logprobs above 0, and engine vllm or embedded: servers give no ids")
+        return self
+
+    @model_validator(mode="after")
+    def _check_samples(self) -> Self:
+        if (self.until_correct is None) != (self.max_samples is None):
+            raise ValueError("until_correct and max_samples belong together: give both, or samples alone")
+        if self.until_correct and self.max_samples and self.max_samples < self.until_correct:
+            raise ValueError(f"max_samples {self.max_samples} is less than until_correct {self.until_correct}")
+        if self.until_correct and self.samples != 1:
+            raise ValueError("samples and until_correct are two ways of saying how often: leave one out")
         return self
 
     @property

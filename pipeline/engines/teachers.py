@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
 from tracewright.pipeline.config import TeacherConfig
 from tracewright.pipeline.engines import embedded
-from tracewright.pipeline.engines.checkpoint import identify_checkpoint
+from tracewright.pipeline.engines.checkpoint import CheckpointIdentity, identify_checkpoint
 from tracewright.pipeline.engines.server_engine import ServerEngine, ServerSettings
 from tracewright.pipeline.engines.steady_engine import SteadyEngine
 from tracewright.pipeline.engines.vllm_engine import VllmEngine, VllmSettings
@@ -26,13 +26,12 @@ class RunningTeacher:
 
     def __init__(self, config: TeacherConfig, log: Path) -> None:
         self._config = config
+        self._identity = _identify(config)
         self.engine: SteadyEngine | ServerEngine
         if config.engine == "server":
-            self._identity = identify_checkpoint(_served_name(config), config.revision, _prompt(config))
             self.engine = ServerEngine(server_settings(config))
         else:
             settings = vllm_settings(config)
-            self._identity = identify_checkpoint(settings.model, config.revision, _prompt(config))
             self.engine = SteadyEngine(lambda: VllmEngine(settings, log))
 
     @cached_property
@@ -42,16 +41,7 @@ class RunningTeacher:
         Raises:
             EngineError: the engine did not start; the message ends with its log.
         """
-        return TeacherRef(
-            model=embedded.NAME if self._config.engine == "embedded" else str(self._config.model),
-            revision=self._identity.revision,
-            dtype=self.engine.dtype,
-            quantization=_quantization(self._config.engine_args),
-            tokenizer_hash=self._identity.tokenizer_hash,
-            template_hash=self._identity.template_hash,
-            sampling=self._config.sampling,
-            fingerprint="",
-        )
+        return _describe(self._config, self._identity, self.engine.dtype)
 
     def __enter__(self) -> RunningTeacher:
         return self
@@ -60,9 +50,47 @@ class RunningTeacher:
         self.engine.__exit__(kind, error, trace)
 
 
+def find_teacher(config: TeacherConfig, known: Iterable[TeacherRef]) -> TeacherRef | None:
+    """Which of the known teachers the config's is, told without starting its engine; None where it is none of them.
+
+    Raises:
+        MissingInputError: the model's folder is not a checkpoint.
+    """
+    identity = _identify(config)
+    return next((ref for ref in known if ref == _describe(config, identity, ref.dtype)), None)
+
+
+def guess_teacher(config: TeacherConfig) -> TeacherRef:
+    """The config's teacher as far as it is known without its engine, which alone knows the number format.
+
+    Raises:
+        MissingInputError: the model's folder is not a checkpoint.
+    """
+    return _describe(config, _identify(config), str(config.engine_args.get("dtype", "unknown")))
+
+
+def _identify(config: TeacherConfig) -> CheckpointIdentity:
+    model = _served_name(config) if config.engine == "server" else vllm_settings(config).model
+    return identify_checkpoint(model, config.revision, _prompt(config))
+
+
+def _describe(config: TeacherConfig, identity: CheckpointIdentity, dtype: str) -> TeacherRef:
+    return TeacherRef(
+        model=embedded.NAME if config.engine == "embedded" else str(config.model),
+        revision=identity.revision,
+        dtype=dtype,
+        quantization=_quantization(config.engine_args),
+        tokenizer_hash=identity.tokenizer_hash,
+        template_hash=identity.template_hash,
+        sampling=config.sampling,
+        fingerprint="",
+    )
+
+
 def _prompt(config: TeacherConfig) -> str:
     """What is shown to the teacher beside the question and its own chat template."""
-    return "\0".join([config.system or "", config.template or ""])
+    shown = [text for example in config.examples for text in (example.question, example.answer)]
+    return "\0".join([config.system or "", config.template or "", *shown])
 
 
 def vllm_settings(config: TeacherConfig) -> VllmSettings:
@@ -74,6 +102,9 @@ def vllm_settings(config: TeacherConfig) -> VllmSettings:
             max_tokens=config.max_tokens,
             logprobs=config.logprobs,
             max_in_flight=config.max_in_flight,
+            deadline_seconds=config.deadline_seconds,
+            stall_seconds=config.stall_seconds,
+            with_top_ids=config.keep_logprobs,
             engine_args={**config.engine_args, **({"revision": config.revision} if config.revision else {})},
         )
     return VllmSettings(
@@ -83,6 +114,9 @@ def vllm_settings(config: TeacherConfig) -> VllmSettings:
         logprobs=max(config.logprobs, embedded.LOGPROBS),
         max_in_flight=config.max_in_flight,
         cpu_threads=1,
+        deadline_seconds=config.deadline_seconds,
+        stall_seconds=config.stall_seconds,
+        with_top_ids=config.keep_logprobs,
         engine_args={**embedded.ENGINE_ARGS, **config.engine_args},
     )
 
@@ -96,6 +130,8 @@ def server_settings(config: TeacherConfig) -> ServerSettings:
         max_tokens=config.max_tokens,
         logprobs=config.logprobs,
         max_in_flight=config.max_in_flight,
+        deadline_seconds=config.deadline_seconds,
+        marks=(config.reasoning.open, config.reasoning.close),
     )
 
 

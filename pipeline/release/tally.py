@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from tracewright.pipeline.release.rows import flat, flat_steps, nested
 from tracewright.schemas.release import UNKNOWN, TeacherShare
 from tracewright.schemas.teacher import TeacherRef
+from tracewright.schemas.trace import REQUEST_HASH
 from tracewright.schemas.verdict import CheckOutcome, Outcome
 
 MAX_PROMPT_EXAMPLE_CHARS = 4000
@@ -25,7 +26,7 @@ _LOST: dict[str, Callable[[pa.Table], pa.Array]] = {
     "tests of the answer's code": lambda traces: _is_filled(nested(traces, "problem", "tests")),
     "options of a multiple-choice question": lambda traces: _is_filled(nested(traces, "problem", "choices")),
     "further accepted answers": lambda traces: _is_filled(nested(traces, "problem", "accepted_answers")),
-    "the importer's notes": lambda traces: _has_pairs(flat(traces["metadata"])),
+    "the importer's notes": lambda traces: _has_notes(flat(traces["metadata"])),
 }
 """What a trace may hold and the columns of a release don't, and how to see it."""
 
@@ -138,8 +139,11 @@ def _is_filled(lists: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pc.greater(pc.fill_null(pc.list_value_length(lists), 0), 0)
 
 
-def _has_pairs(maps: pa.MapArray) -> pa.Array:
-    return pa.array(np.diff(maps.offsets.to_numpy()) > 0)
+def _has_notes(maps: pa.MapArray) -> pa.Array:
+    """Whether each trace has any pair but the hash of its request, which generation leaves there."""
+    is_note = pc.not_equal(maps.keys, REQUEST_HASH).to_numpy(zero_copy_only=False)
+    notes_before = np.concatenate([[0], np.cumsum(is_note)])
+    return pa.array(np.diff(notes_before[maps.offsets.to_numpy()]) > 0)
 
 
 def _sum(mask: pa.Array | pa.ChunkedArray) -> int:

@@ -10,10 +10,9 @@ from tracewright.pipeline.engines.base import Completion, Failure, Request
 from tracewright.pipeline.engines.teachers import RunningTeacher
 from tracewright.pipeline.generation import GenerationCounts, Teaching, choose_calibration, generate_missing
 from tracewright.pipeline.prompts import render_prompt
-from tracewright.pipeline.scoring import find_reasoning
 from tracewright.pipeline.sources import draw_problems
 from tracewright.pipeline.store import Store
-from tracewright.schemas import AttemptKind, ConfigError, Outcome, Problem, Rejection, Span
+from tracewright.schemas import AttemptKind, ConfigError, FinishReason, Outcome, Problem, Rejection
 
 PROBLEMS = list(draw_problems(30, (1, 2, 3), seed=3, held_out=False))
 
@@ -71,7 +70,7 @@ class CutShort:
     def stream(self, requests: Iterator[Request]) -> Iterator[Completion | Failure]:
         for number, result in enumerate(self.engine.stream(requests)):
             if number == 0 and isinstance(result, Completion):
-                cut = vars(result) | {"finish_reason": "length"}
+                cut = vars(result) | {"finish_reason": FinishReason.LENGTH}
                 yield Completion(**cut)
             else:
                 yield Failure(result.key, "HTTP 500: out of memory") if number == 1 else result
@@ -131,12 +130,6 @@ def test_rejected_rows_are_kept_beside_the_traces(teacher: RunningTeacher, tmp_p
     counts = generate(store, teacher, [PROBLEMS[0], rejection, PROBLEMS[1]], samples=1)
     assert (counts.problems, counts.rejected, counts.traces) == (2, 1, 2)
     assert [kept.reason for kept in store.rejections()] == ["no question"]
-
-
-def test_thinking_is_found_with_or_without_its_opening_mark() -> None:
-    assert find_reasoning("<think>2+2</think>4") == Span(start=0, end=18)
-    assert find_reasoning("2+2</think>4") == Span(start=0, end=11)
-    assert find_reasoning("so 4") is None
 
 
 def test_a_template_makes_the_prompt_and_can_not_reach_further() -> None:

@@ -1,0 +1,30 @@
+"""Asking a teacher for every trace that a store does not hold yet.
+
+A completion goes to the journal the moment it leaves the engine; scoring and the store come after it. So a kill costs
+what was still inside the engine, and the same call finishes the rest: traces are known by ids derived from content.
+"""
+
+from tracewright.pipeline.generation.alert import Alert, send_alert
+from tracewright.pipeline.generation.counts import GenerationCounts
+from tracewright.pipeline.generation.difficulty import measure_difficulty, write_difficulty
+from tracewright.pipeline.generation.run import generate_missing
+from tracewright.pipeline.generation.summary import read_summary, summarize, write_summary
+from tracewright.pipeline.generation.survey import Survey, survey_missing
+from tracewright.pipeline.generation.teaching import Teaching, choose_calibration, make_teaching
+
+__all__ = [
+    "Alert",
+    "GenerationCounts",
+    "Survey",
+    "Teaching",
+    "choose_calibration",
+    "generate_missing",
+    "make_teaching",
+    "measure_difficulty",
+    "read_summary",
+    "send_alert",
+    "summarize",
+    "survey_missing",
+    "write_difficulty",
+    "write_summary",
+]
