@@ -1,15 +1,14 @@
-"""The grammar of the smallest values: numbers, letters, functions with their arguments, what stands in brackets."""
+"""The grammar of the smallest values: letters, functions with their arguments, what stands in brackets."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
-from tracewright.pipeline.verify.cursor import Cursor
 from tracewright.pipeline.verify.failures import UnreadableError
 from tracewright.pipeline.verify.nodes import Apply, Call, Group, Node, Number, Symbol
-from tracewright.pipeline.verify.numerals import read_numeral
 from tracewright.pipeline.verify.tokens import Kind, Token
 from tracewright.pipeline.verify.vocabulary import INVERSES, PREFIX_FUNCTIONS
+from tracewright.pipeline.verify.written_numbers import NumberParser, read_number
 
 CURRENCIES = ("$", "€", "£", "¥", "₹", "¢")
 _STARTS = frozenset({Kind.LETTER, Kind.CONSTANT, Kind.FUNCTION, Kind.NUMBER})
@@ -18,7 +17,7 @@ _AFTER_CLOSING = frozenset({"∪", "∩", "∖", ",", ";", "and", "or", ")", "}"
 _ENCLOSING = {"⌊": ("⌋", "floor"), "⌈": ("⌉", "ceil")}
 
 
-class AtomParser(Cursor, ABC):
+class AtomParser(NumberParser):
     """Reads one number, letter, function or bracket. Sums and powers inside them are read by the subclass."""
 
     def __init__(self, tokens: list[Token]) -> None:
@@ -30,10 +29,6 @@ class AtomParser(Cursor, ABC):
     @abstractmethod
     def bracketed(self) -> Node:
         """What stands from an opening bracket to its closing one."""
-
-    @abstractmethod
-    def command(self) -> Node:
-        """A LaTeX command with its arguments."""
 
     @abstractmethod
     def sum(self) -> Node:
@@ -48,7 +43,7 @@ class AtomParser(Cursor, ABC):
         token = self.token
         match token.kind:
             case Kind.NUMBER:
-                return self._number()
+                return self.number()
             case Kind.LETTER:
                 return self._letter()
             case Kind.CONSTANT:
@@ -84,49 +79,6 @@ class AtomParser(Cursor, ABC):
         self._bars -= 1
         self.expect("|")
         return Apply("abs", (inner,))
-
-    def _number(self) -> Node:
-        number = read_number(self.advance())
-        if self.at("_"):
-            self.advance()
-            return Apply("base", (number, self.argument()))
-        if self.token.kind is Kind.COMMAND and self.token.text == "overline":
-            return self._repeating(number)
-        return self._mixed(number)
-
-    def _repeating(self, number: Number) -> Node:
-        """`0.1\\overline{6}`: the digits under the line go on for ever."""
-        written = self._tokens[self._position - 1].text
-        self.advance()
-        self.expect("{")
-        period = self.advance().text
-        self.expect("}")
-        if not (period.isdigit() and (number.decimals or written.endswith("."))):
-            raise UnreadableError("a line over what is no decimal")
-        tail = Number(read_number(Token(Kind.NUMBER, period)).value / (10 ** len(period) - 1) / 10**number.decimals)
-        return Apply("+", (Number(number.value), tail))
-
-    def _mixed(self, whole: Number) -> Node:
-        """`1 1/2` and `1\\frac{1}{2}` are one and a half: a whole number before a proper fraction of whole numbers."""
-        position = self._position
-        fraction = self._proper_fraction() if not whole.decimals and whole.value else None
-        if fraction is None:
-            self._position = position
-            return whole
-        return Apply("+", (whole, fraction))
-
-    def _proper_fraction(self) -> Node | None:
-        if self.token.kind is Kind.COMMAND and self.token.text == "frac":
-            fraction = self.command()
-        elif self.token.kind is Kind.NUMBER and self.token.spaced and self.look().text == "/":
-            above = read_number(self.advance())
-            self.advance()
-            if self.token.kind is not Kind.NUMBER:
-                return None
-            fraction = Apply("/", (above, read_number(self.advance())))
-        else:
-            return None
-        return fraction if _is_proper(fraction) and not self.at("^", "!", "_") else None
 
     def _letter(self) -> Node:
         name = self.advance().text + self._primes()
@@ -234,14 +186,6 @@ class AtomParser(Cursor, ABC):
         return token.kind in _STARTS
 
 
-def read_number(token: Token) -> Number:
-    """The number that a token is; `0,5`, `1.234,5` and grouped thousands included."""
-    numeral = read_numeral(token.text, decimal_comma=token.text.count(",") == 1)
-    if token.kind is not Kind.NUMBER or numeral is None:
-        raise UnreadableError(f"expected a number and found {token.text[:20]!r}")
-    return Number(numeral.value, numeral.decimals, numeral.significant_digits)
-
-
 def multiply(factors: list[Node]) -> Node:
     """The product of one or more factors."""
     return factors[0] if len(factors) == 1 else Apply("*", tuple(factors))
@@ -251,13 +195,5 @@ def _is_minus_one(node: Node) -> bool:
     match node:
         case Apply("neg", (Number() as one,)):
             return one.value == 1
-        case _:
-            return False
-
-
-def _is_proper(fraction: Node) -> bool:
-    match fraction:
-        case Apply("/", (Number() as above, Number() as below)):
-            return not above.decimals and not below.decimals and 0 < above.value < below.value
         case _:
             return False

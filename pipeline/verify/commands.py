@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from tracewright.pipeline.verify.atoms import read_number
 from tracewright.pipeline.verify.expressions import ExpressionParser
 from tracewright.pipeline.verify.failures import UnreadableError
 from tracewright.pipeline.verify.limits import MAX_LIST_ITEMS
 from tracewright.pipeline.verify.nodes import Apply, Group, Listing, Matrix, Node, Symbol
 from tracewright.pipeline.verify.tokens import Kind
 from tracewright.pipeline.verify.vocabulary import BLACKBOARD, MATRIX_ENVIRONMENTS
+from tracewright.pipeline.verify.written_numbers import read_number
 
 _LINES = frozenset({"cases", "align*", "align", "aligned", "gather*", "gathered"})
 

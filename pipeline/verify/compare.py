@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from itertools import chain
 
 from tracewright.pipeline.verify.calls import bind_factors, function_letters
+from tracewright.pipeline.verify.constants import with_one_constant
 from tracewright.pipeline.verify.equations import same_relation
 from tracewright.pipeline.verify.failures import UndecidedError
+from tracewright.pipeline.verify.intervals import same_set
 from tracewright.pipeline.verify.items import all_same, compare_assignments, compare_ordered, compare_unordered
 from tracewright.pipeline.verify.matrices import reduce_matrices
 from tracewright.pipeline.verify.names import Named, same_name, shared_name, split_name, spread_signs
@@ -18,15 +20,12 @@ from tracewright.pipeline.verify.nodes import (
     Matrix,
     Node,
     Relation,
-    Symbol,
     Words,
     free_symbols,
-    map_children,
-    walk,
 )
 from tracewright.pipeline.verify.normal_text import same_words
 from tracewright.pipeline.verify.policy import Policy
-from tracewright.pipeline.verify.real_sets import real_set, same_set
+from tracewright.pipeline.verify.real_sets import real_set
 from tracewright.pipeline.verify.scalars import compare_scalars
 from tracewright.pipeline.verify.shapes import as_row, is_number_set, is_set, is_structure, rows_of, union_parts
 from tracewright.pipeline.verify.values import Algebra, Finding, Truth
@@ -42,26 +41,8 @@ def compare_answers(gold: Node, given: Node, policy: Policy, algebra: Algebra | 
     except UndecidedError as error:
         return Finding(Truth.REFUSED, "matrix", str(error))
     functions = function_letters(gold, given)
-    gold, given = (bind_factors(node, functions) for node in _with_one_constant(gold, given))
+    gold, given = (bind_factors(node, functions) for node in with_one_constant(gold, given))
     return _Comparison(policy, functions, algebra).compare(gold, given)
-
-
-def _with_one_constant(gold: Node, given: Node) -> tuple[Node, Node]:
-    """The nodes with a constant of integration called C in both, where one writes `+ C` and the other one `+ c`."""
-    constants = _constant_of(gold), _constant_of(given)
-    return (_rename(gold, "c"), _rename(given, "c")) if set(constants) == {"c", "C"} else (gold, given)
-
-
-def _constant_of(node: Node) -> str | None:
-    """`C` or `c` where it is a term of the value and stands nowhere else."""
-    value = node.operands[-1] if isinstance(node, Relation) else node
-    terms = value.arguments if isinstance(value, Apply) and value.name == "+" else ()
-    found = [part.name for part in walk(node) if isinstance(part, Symbol) and part.name in ("c", "C")]
-    return found[0] if len(found) == 1 and Symbol(found[0]) in terms else None
-
-
-def _rename(node: Node, name: str) -> Node:
-    return Symbol("C") if node == Symbol(name) else map_children(node, lambda part: _rename(part, name))
 
 
 @dataclass(frozen=True, slots=True)

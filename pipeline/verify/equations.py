@@ -8,6 +8,7 @@ from fractions import Fraction
 from tracewright.pipeline.verify.atoms import multiply
 from tracewright.pipeline.verify.failures import LimitError, UndecidedError
 from tracewright.pipeline.verify.nodes import (
+    FLIPPED,
     Apply,
     Call,
     Node,
@@ -23,7 +24,6 @@ from tracewright.pipeline.verify.sampling import samples, variables_of
 from tracewright.pipeline.verify.values import Finding, Point, Truth, same_value
 
 _ALGEBRAIC = frozenset({"+", "*", "/", "neg", "^", "sqrt", "cbrt", "abs", "max", "min"})
-_FLIPPED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤", "=": "=", "≠": "≠"}
 
 
 def same_relation(a: Relation, b: Relation, functions: frozenset[str]) -> Finding:
@@ -37,7 +37,7 @@ def same_relation(a: Relation, b: Relation, functions: frozenset[str]) -> Findin
             return Finding(Truth.DIFFERENT, "equation", "one holds where the other one does not")
         return _proportional(a, b, functions, needs_positive=False)
     flipped = a.operators[0] != b.operators[0]
-    if flipped and _FLIPPED.get(a.operators[0]) != b.operators[0]:
+    if flipped and FLIPPED.get(a.operators[0]) != b.operators[0]:
         truth = Truth.UNKNOWN if len(variables_of(a, functions)) == 1 else Truth.DIFFERENT
         return Finding(truth, "inequality", f"{b.operators[0]} is not {a.operators[0]}")
     return _proportional(a, _swap(b) if flipped else b, functions, needs_positive=True)
@@ -45,12 +45,12 @@ def same_relation(a: Relation, b: Relation, functions: frozenset[str]) -> Findin
 
 def _swap(relation: Relation) -> Relation:
     left, right = relation.operands
-    return Relation((_FLIPPED[relation.operators[0]],), (right, left))
+    return Relation((FLIPPED[relation.operators[0]],), (right, left))
 
 
 def _same_chain(a: Relation, b: Relation, functions: frozenset[str]) -> Finding:
     """Chains are the same side by side, from the left or from the right."""
-    turned = Relation(tuple(_FLIPPED.get(sign, sign) for sign in reversed(b.operators)), b.operands[::-1])
+    turned = Relation(tuple(FLIPPED.get(sign, sign) for sign in reversed(b.operators)), b.operands[::-1])
     for other in (b, turned):
         if other.operators == a.operators:
             pairs = zip(a.operands, other.operands, strict=True)

@@ -92,6 +92,8 @@ class Words:
 
 Node = Number | Symbol | Apply | Call | Group | Listing | Relation | Matrix | Quantity | Words
 
+FLIPPED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤", "=": "=", "≠": "≠"}
+"""What a relation's sign becomes when its sides change places."""
 CONSTANTS = frozenset({"π", "e", "i", "∞", "ℝ", "ℤ", "ℕ", "ℚ", "ℂ", "∅"})
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tracewright.pipeline.verify.failures import LimitError, UndecidedError
-from tracewright.pipeline.verify.limits import MAX_PRECISION_DIGITS
 from tracewright.pipeline.verify.nodes import Apply, Node, Number, free_symbols
-from tracewright.pipeline.verify.numeric import BASE_DIGITS, NumericEvaluator
 from tracewright.pipeline.verify.policy import Policy
-from tracewright.pipeline.verify.values import exact_value
+from tracewright.pipeline.verify.values import exact_value, real_value
 
 _FLOAT_DIGITS = 15
 """Decimal digits that a double holds for certain: what differs only after them is noise of binary arithmetic."""
@@ -47,10 +45,8 @@ def as_decimal(node: Node) -> Number | None:
 def _rounds(decimal: Number, other: Node) -> bool:
     """Whether the decimal is a number without a finite decimal, cut or rounded to its last place."""
     exact = exact_value(other)
-    if exact is not None and _is_finite_decimal(exact):
-        return False
-    value = exact if exact is not None else _approximate(other)
-    if value is None:
+    value = _real_value(other)
+    if value is None or (exact is not None and _is_finite_decimal(exact)):
         return False
     place = Fraction(1, 10**decimal.decimals)
     cut = abs(value) - abs(decimal.value)
@@ -58,31 +54,20 @@ def _rounds(decimal: Number, other: Node) -> bool:
 
 
 def _agrees(decimal: Number, other: Node) -> bool:
-    return _distance(decimal.value, other, exact_value(other)) <= Fraction(1, 2 * 10**decimal.decimals)
+    value = _real_value(other)
+    return value is not None and abs(decimal.value - value) <= Fraction(1, 2 * 10**decimal.decimals)
 
 
 def _is_near(gold: Node, given: Node, tolerance: float) -> bool:
-    value = exact_value(gold)
-    value = _approximate(gold) if value is None else value
-    return value is not None and _distance(value, given, exact_value(given)) <= abs(value) * Fraction(tolerance)
+    wanted, value = _real_value(gold), _real_value(given)
+    return wanted is not None and value is not None and abs(wanted - value) <= abs(wanted) * Fraction(tolerance)
 
 
-def _distance(value: Fraction, other: Node, exact: Fraction | None) -> Fraction | float:
-    number = exact if exact is not None else _approximate(other)
-    return float("inf") if number is None else abs(value - number)
-
-
-def _approximate(node: Node) -> Fraction | None:
-    digits = min(MAX_PRECISION_DIGITS, BASE_DIGITS * 2)
-    evaluator = NumericEvaluator(digits, {}, frozenset())
+def _real_value(node: Node) -> Fraction | None:
     try:
-        value = evaluator.value(node)
+        return real_value(node)
     except (UndecidedError, LimitError):
         return None
-    if evaluator.context.im(value):
-        return None
-    numerator, exponent = evaluator.context.re(value).man_exp
-    return Fraction(int(numerator)) * Fraction(2) ** int(exponent)
 
 
 def _is_finite_decimal(value: Fraction) -> bool:

@@ -100,6 +100,23 @@ def exact_value(node: Node) -> Fraction | None:
         return None
 
 
+def real_value(node: Node) -> Fraction:
+    """The real number that a node is, exactly or to many digits.
+
+    Raises:
+        UndecidedError, LimitError: it is none, or too large.
+    """
+    exact = exact_value(node)
+    if exact is not None:
+        return exact
+    evaluator = NumericEvaluator(2 * BASE_DIGITS, {}, frozenset())
+    value = evaluator.value(node)
+    if evaluator.context.im(value):
+        raise UndecidedError("it is no real number")
+    mantissa, exponent = evaluator.context.re(value).man_exp
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+
+
 def _is_plain_log(node: Node) -> bool:
     return isinstance(node, Apply) and node.name == "log" and len(node.arguments) == 1
 
