@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tracewright.schemas.base import Count, Frozen, Probability, Timestamp
 from tracewright.schemas.problem import AnswerKind
+from tracewright.schemas.review import Decision
 from tracewright.schemas.teacher import TeacherRef
 from tracewright.schemas.trace import Span
 from tracewright.schemas.verdict import CheckOutcome, Outcome
@@ -35,7 +36,7 @@ class ReleaseStep(Frozen):
     confidence: Probability | None
     check: CheckOutcome
     label: Literal[-1, 0, 1] | None = None
-    """The reviewers' rating, as in PRM800K; None where nobody rated the step."""
+    """The lower median of the reviewers' ratings, as in PRM800K; None where nobody rated the step."""
 
 
 class ReleaseRow(Frozen):
@@ -71,6 +72,12 @@ class ReleaseRow(Frozen):
     fingerprint: str
     """The teacher's."""
     sample: Count
+    decision: Decision | None = None
+    """The most careful of the reviewers' decisions that stand; None where nobody decided."""
+    review_count: Count = 0
+    """How many reviewers have a decision that stands."""
+    first_error: Count | None = None
+    """The earliest step, from 0, that a reviewer calls the first error."""
 
 
 class ReleaseFile(Frozen):
@@ -137,7 +144,7 @@ class ReleaseManifest(Frozen):
     slice_digest: str | None = None
     """Which slice of that name it was: slices can be saved again."""
     review_watermark: Count
-    """The number of published review events that were taken into account."""
+    """Published review events up to this number were taken into account."""
     seed: int
     rows: Count
     splits: dict[str, int]

@@ -34,9 +34,10 @@ from tracewright.pipeline.release.layout import (
 from tracewright.pipeline.release.manifest import encode_manifest, seal
 from tracewright.pipeline.release.parquet import FileLimits, SplitWriter
 from tracewright.pipeline.release.register import check_names, claim_version
-from tracewright.pipeline.release.rows import SOURCE_COLUMNS, SPLITS, project, release_schema, splits_of
+from tracewright.pipeline.release.rows import SOURCE_COLUMNS, project, release_schema
 from tracewright.pipeline.release.selection import Selection, select_traces
 from tracewright.pipeline.release.sorting import BucketSort, plan_buckets
+from tracewright.pipeline.release.splits import SPLITS, different_questions, plan_splits, splits_of
 from tracewright.pipeline.release.tally import Tally, count_values
 from tracewright.pipeline.store import Store
 from tracewright.pipeline.store.disk import explain_disk_errors
@@ -73,6 +74,7 @@ def create_release(
     where: str | None = None,
     slice: str | None = None,
     at: int | None = None,
+    review_watermark: int | None = None,
     seed: int = 0,
     test_share: float = HELD_OUT_SHARE,
     languages: tuple[str, ...] = ("en",),
@@ -80,7 +82,7 @@ def create_release(
 ) -> ReleaseManifest:
     """Write an immutable release of traces into a new directory: complete or, whatever happens, absent.
 
-    The same store version, choice, name, version and seed give the same bytes.
+    The same store version, choice, published reviews, name, version and seed give the same bytes.
 
     Args:
         store: the store that it is made from, and that registers it.
@@ -90,6 +92,7 @@ def create_release(
         where: a filter; None takes everything.
         slice: the name of a slice that the store holds; with a filter, a trace must be in both.
         at: the store's version; None is the slice's, or the newest.
+        review_watermark: the number up to which published reviews count; None is all of them.
         seed: decides which problems beyond the held-out tenth are in `test`, where `test_share` asks for more.
         test_share: the share of problems meant for `test`; the held-out tenth is always there.
         languages: ISO 639 codes for the card.
@@ -107,7 +110,7 @@ def create_release(
     check_names(name, version)
     _check_languages(languages)
     _check_out(out)
-    selection = select_traces(store, where=where, slice_name=slice, at=at)
+    selection = select_traces(store, where=where, slice_name=slice, at=at, review_watermark=review_watermark)
     with claim_version(store.path, name, version) as claim, _make_aside(out) as folder:
         request = _Request(name, claim.version, seed, test_share, languages, limits or FileLimits())
         reach(PublishPoint.FOLDER_MADE)
@@ -177,12 +180,14 @@ def _write_rows(
 ) -> tuple[list[ReleaseFile], dict[str, int]]:
     sort = BucketSort(folder / _SPILL, plan_buckets(selection.frame))
     chosen = pa.array(selection.frame["trace_id"].to_list(), pa.string())
+    # Of all traces of the version: what asks nearly the same as a held-out problem is not trained on either.
+    questions = different_questions(store.iter_tables(selection.version, ["problem.question"]))
+    plan = plan_splits(questions, test_share=request.test_share, seed=request.seed)
     for traces in store.iter_tables(selection.version, SOURCE_COLUMNS):
         tally.observe_source(traces)
         kept = traces.filter(pc.is_in(traces["trace_id"], value_set=chosen))
         tally.observe_released(kept)
-        splits = splits_of(kept, test_share=request.test_share, seed=request.seed)
-        sort.add(project(kept).append_column(_SPLIT, splits))
+        sort.add(project(kept, selection.standing).append_column(_SPLIT, splits_of(kept, plan)))
     writers = {split: SplitWriter(folder, split, release_schema(), request.limits) for split in SPLITS}
     for bucket in sort.sorted_tables():
         for split, writer in writers.items():
@@ -214,7 +219,7 @@ def _describe(
         where=selection.where,
         slice=selection.slice.name if selection.slice else None,
         slice_digest=selection.slice.digest if selection.slice else None,
-        review_watermark=selection.slice.review_watermark if selection.slice else 0,
+        review_watermark=selection.review_watermark,
         seed=request.seed,
         rows=frame.height,
         splits=splits,
@@ -239,8 +244,14 @@ def _describe(
         test_share=request.test_share,
         rows_with_failed_step=int((frame["failed_steps"] > 0).sum()),
         steps_with_confidence=tally.steps_with_confidence,
-        not_carried=dict(sorted(tally.not_carried.items())),
+        not_carried=dict(sorted({**tally.not_carried, **_count_corrections(selection)}.items())),
     )
+
+
+def _count_corrections(selection: Selection) -> dict[str, int]:
+    said = (selection.standing.get(trace_id) for trace_id in selection.frame["trace_id"].to_list())
+    corrected = sum(one is not None and one.is_corrected for one in said)
+    return {"the reviewers' corrected texts and answers": corrected} if corrected else {}
 
 
 def _list_text(folder: Path, path: str) -> ReleaseFile:

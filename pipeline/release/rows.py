@@ -9,18 +9,17 @@ and 1.2 s through the models.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tracewright.pipeline.store.standing import Standing
 from tracewright.schemas.arrow import arrow_schema
-from tracewright.schemas.ids import HELD_OUT_SHARE, hash_to_unit, is_held_out
 from tracewright.schemas.release import ReleaseRow
 
-TRAIN, TEST = "train", "test"
-SPLITS = (TRAIN, TEST)
 SOURCE_COLUMNS = (
     *("trace_id", "problem", "teacher", "sample", "prompt", "text", "reasoning", "token_count", "steps", "answer"),
     *("verdict", "confidence", "verifier_version", "checker_version", "calibration_version", "metadata"),
@@ -36,14 +35,15 @@ def release_schema() -> pa.Schema:
     return arrow_schema(ReleaseRow)
 
 
-def project(traces: pa.Table) -> pa.Table:
-    """The traces as rows of a release, in the same order."""
+def project(traces: pa.Table, standing: Mapping[str, Standing] | None = None) -> pa.Table:
+    """The traces as rows of a release, in the same order, with what stands of their reviews."""
     traces = traces.combine_chunks()
     count = traces.num_rows
+    said = [(standing or {}).get(trace_id) for trace_id in traces["trace_id"].to_pylist()]
     columns: dict[str, pa.Array | pa.ChunkedArray] = {
         "messages": _messages(nested(traces, "problem", "question"), flat(traces["text"])),
         "completion": traces["text"],
-        "steps": _steps(traces),
+        "steps": _steps(traces, said),
         "gold": nested(traces, "problem", "answer"),
         "outcome": nested(traces, "verdict", "outcome"),
         "method": nested(traces, "verdict", "method"),
@@ -52,25 +52,12 @@ def project(traces: pa.Table) -> pa.Table:
         "problem_id": nested(traces, "problem", "id"),
         **{name: nested(traces, "problem", name) for name in ("answer_kind", "source", "domain", "level", "license")},
         **{name: nested(traces, "teacher", name) for name in ("model", "fingerprint")},
+        "decision": pa.array([one.decision if one else None for one in said], pa.string()),
+        "review_count": pa.array([one.reviewers if one else 0 for one in said], pa.int64()),
+        "first_error": pa.array([one.first_error if one else None for one in said], pa.int64()),
     }
     arrays = [flat(columns[name] if name in columns else traces[name]) for name in release_schema().names]
     return pa.Table.from_arrays(arrays, schema=release_schema())
-
-
-def split_of(question: str, *, test_share: float, seed: int) -> str:
-    """The split of every trace of a question: the held-out tenth is always `test`, and so is, by the seed, as much of
-    the rest as `test_share` asks for."""
-    normal = " ".join(question.split())
-    if is_held_out(normal) or hash_to_unit("split", seed, normal) < _further_share(test_share):
-        return TEST
-    return TRAIN
-
-
-def splits_of(traces: pa.Table, *, test_share: float, seed: int) -> pa.Array:
-    """The split of each trace, decided once for each different question."""
-    encoded = pc.dictionary_encode(nested(traces, "problem", "question"))
-    splits = [split_of(question, test_share=test_share, seed=seed) for question in encoded.dictionary.to_pylist()]
-    return pa.array(splits, pa.string()).take(encoded.indices)
 
 
 def nested(table: pa.Table, column: str, *path: str) -> pa.Array:
@@ -89,10 +76,6 @@ def flat_steps(traces: pa.Table) -> tuple[pa.Array, np.ndarray]:
     return pc.list_flatten(steps), pc.fill_null(pc.list_value_length(steps), 0).to_numpy()
 
 
-def _further_share(test_share: float) -> float:
-    return max(0.0, (test_share - HELD_OUT_SHARE) / (1 - HELD_OUT_SHARE))
-
-
 def _messages(questions: pa.Array, completions: pa.Array) -> pa.ListArray:
     count = len(questions)
     order = np.arange(2 * count).reshape(2, count).T.ravel()
@@ -103,17 +86,27 @@ def _messages(questions: pa.Array, completions: pa.Array) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(np.arange(count + 1) * 2, pa.int32()), messages, type=kind)
 
 
-def _steps(traces: pa.Table) -> pa.ListArray:
+def _steps(traces: pa.Table, said: Sequence[Standing | None]) -> pa.ListArray:
     steps, counts = flat_steps(traces)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
     kind = release_schema().field("steps").type
     columns = {
         "text": pc.struct_field(steps, ["text"]),
         "span": pc.struct_field(steps, ["span"]),
         "confidence": pc.struct_field(steps, ["confidence"]),
         "check": pc.struct_field(steps, ["check", "outcome"]),
-        "label": pa.nulls(len(steps), pa.int64()),
+        "label": _labels(said, offsets),
     }
     fields = list(kind.value_type)
     released = pa.StructArray.from_arrays([columns[field.name].cast(field.type) for field in fields], fields=fields)
-    offsets = np.concatenate([[0], np.cumsum(counts)])
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), released, type=kind)
+
+
+def _labels(said: Sequence[Standing | None], offsets: np.ndarray) -> pa.Array:
+    """The rating of every step, one after another; a rating of a step that the trace does not have is left out."""
+    labels: list[int | None] = [None] * int(offsets[-1])
+    for one, start, end in zip(said, offsets.tolist(), offsets[1:].tolist(), strict=False):
+        for step, label in one.labels.items() if one else ():
+            if start + step < end:
+                labels[start + step] = label
+    return pa.array(labels, pa.int64())

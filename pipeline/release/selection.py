@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ import polars as pl
 
 from tracewright.pipeline.curate import CURATION, Slice, read_slice
 from tracewright.pipeline.filter import parse_filter
-from tracewright.pipeline.store import Store
+from tracewright.pipeline.store import Standing, Store
 from tracewright.schemas.errors import InputError
 from tracewright.schemas.release import StageCount
 from tracewright.schemas.trace import Rejection
@@ -32,19 +32,26 @@ class Selection:
     where: str | None
     slice: Slice | None
     funnel: tuple[StageCount, ...]
+    review_watermark: int
+    standing: Mapping[str, Standing]
+    """What reviewers say of the store's traces."""
 
 
-def select_traces(store: Store, *, where: str | None, slice_name: str | None, at: int | None) -> Selection:
+def select_traces(
+    store: Store, *, where: str | None, slice_name: str | None, at: int | None, review_watermark: int | None = None
+) -> Selection:
     """Choose what both the slice and the filter let through.
 
     Raises:
-        InputError: the filter is wrong, the slice belongs to another version than `at`, or nothing is left.
+        InputError: the filter is wrong, the slice belongs to another version than `at`, reviews are not published up
+            to the watermark, or nothing is left.
         MissingInputError: there is no such slice.
     """
     saved = read_slice(store.path, slice_name) if slice_name else None
     version = _choose_version(store, saved, at)
     moment = store.committed_at(version)
-    everything = store.frame(version)
+    watermark = store.reviews.watermark() if review_watermark is None else review_watermark
+    everything = store.frame(version, watermark)
     funnel = _count_before(store, everything, moment)
     chosen, counts = _apply_slice(everything, saved)
     funnel += counts
@@ -54,7 +61,8 @@ def select_traces(store: Store, *, where: str | None, slice_name: str | None, at
         chosen = kept
     if chosen.is_empty():
         raise InputError(_explain_empty(version, everything.height, funnel))
-    return Selection(version, moment, chosen, str(parse_filter(where)) if where else None, saved, tuple(funnel))
+    condition = str(parse_filter(where)) if where else None
+    return Selection(version, moment, chosen, condition, saved, tuple(funnel), watermark, store.standing(watermark))
 
 
 def _choose_version(store: Store, saved: Slice | None, at: int | None) -> int:

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,12 +17,14 @@ import pytest
 from tracewright.pipeline.curate import ExactDuplicates, NoFailedStep, Outcomes, curate
 from tracewright.pipeline.release import FileLimits, create_release, find_releases, open_release, verify_release
 from tracewright.pipeline.release.failpoints import PublishPoint
-from tracewright.pipeline.store import Store
+from tracewright.pipeline.store import Store, publish_reviews
 from tracewright.schemas import (
     CheckOutcome,
+    Decision,
     InputError,
     MissingInputError,
     Outcome,
+    PublishedReview,
     ReleaseManifest,
     StoreError,
     Trace,
@@ -28,6 +32,7 @@ from tracewright.schemas import (
 )
 
 MakeTrace = Callable[..., Trace]
+REVIEWED = ("decision", "review_count", "first_error")
 
 
 def list_files(directory: Path) -> list[str]:
@@ -97,6 +102,9 @@ def expected_row(trace: Trace) -> dict[str, object]:
         "model": trace.teacher.model,
         "fingerprint": trace.teacher.fingerprint,
         "sample": trace.sample,
+        "decision": None,
+        "review_count": 0,
+        "first_error": None,
     }
 
 
@@ -396,3 +404,47 @@ def test_an_unwritable_register_is_a_store_error(own_store: Store, tmp_path: Pat
     with pytest.raises(StoreError, match="making the folder"):
         create_release(own_store, tmp_path / "out", name="sums")
     assert not (tmp_path / "out").exists()
+
+
+def test_published_labels_and_decisions_are_columns(
+    own_store: Store, tmp_path: Path, arithmetic_traces: tuple[Trace, ...]
+) -> None:
+    first, second, third = (trace.trace_id for trace in arithmetic_traces[:3])
+    reviews = [
+        make_review(1, first, step=0, label=1),
+        make_review(2, first, step=1, label=-1, first_error=True),
+        make_review(3, first, decision=Decision.REJECT),
+        make_review(4, second, decision=Decision.ACCEPT, corrected_answer="7"),
+        make_review(5, third, step=999, label=1),
+    ]
+    publish_reviews(own_store, reviews, watermark=5)
+    manifest = create_release(own_store, tmp_path / "out", name="sums")
+    release = open_release(tmp_path / "out")
+    rows = {row["trace_id"]: row for split in release.splits for row in release.iter_rows(split)}
+    labels = {trace_id: [step["label"] for step in row["steps"]] for trace_id, row in rows.items()}
+    assert labels[first][:2] == [1, -1]
+    assert {label for trace_id, of in labels.items() for label in (of[2:] if trace_id == first else of)} == {None}
+    said = {name: [rows[trace_id][name] for trace_id in (first, second, third)] for name in REVIEWED}
+    assert said == {"decision": ["reject", "accept", None], "review_count": [1, 1, 0], "first_error": [1, None, None]}
+    assert (manifest.review_watermark, manifest.not_carried) == (5, {"the reviewers' corrected texts and answers": 1})
+
+
+def test_later_reviews_do_not_change_a_release_that_names_its_watermark(own_store: Store, tmp_path: Path) -> None:
+    ids = sorted(own_store.trace_ids())
+    publish_reviews(own_store, [make_review(1, ids[0], decision=Decision.REJECT)], watermark=1)
+    how = {"name": "sums", "where": "not flagged"}
+    first = create_release(own_store, tmp_path / "a", **how)
+    publish_reviews(own_store, [make_review(2, ids[1], decision=Decision.UNSURE)], watermark=2)
+    (own_store.path / "releases/sums@1.json").unlink()
+    again = create_release(own_store, tmp_path / "b", review_watermark=1, **how)
+    assert read_bytes(tmp_path / "a") == read_bytes(tmp_path / "b")
+    assert again == first
+    newest = create_release(own_store, tmp_path / "c", **how)
+    assert (first.rows, newest.rows) == (len(ids) - 1, len(ids) - 2)
+
+
+def make_review(number: int, trace_id: str, **said: Any) -> PublishedReview:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    return PublishedReview(
+        number=number, review_id=f"r{number}", trace_id=trace_id, reviewer="ada", created_at=moment, **said
+    )

@@ -8,14 +8,12 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import pytest
 
 from tracewright.pipeline.confidence import step_truth
-from tracewright.pipeline.release.rows import project, split_of
+from tracewright.pipeline.release.rows import project
 from tracewright.pipeline.release.sorting import BucketSort, plan_buckets
 from tracewright.pipeline.release.tally import Tally
-from tracewright.schemas import Trace, is_held_out, to_table
-from tracewright.schemas.ids import HELD_OUT_SHARE
+from tracewright.schemas import Trace, to_table
 
 MakeTrace = Callable[..., Trace]
 
@@ -71,18 +69,3 @@ def test_buckets_give_the_order_that_one_sort_gives(tmp_path: Path) -> None:
 def test_a_trace_larger_than_a_bucket_has_one_of_its_own() -> None:
     frame = pl.DataFrame({"trace_id": ["a", "b", "c", "d"], "chars": [5, 500, 5, 5]})
     assert plan_buckets(frame, max_chars=10) == ["b", "c"]
-
-
-@pytest.mark.parametrize("test_share", [0.0, HELD_OUT_SHARE, 0.3, 1.0])
-def test_the_test_split_has_its_share_and_all_held_out(test_share: float) -> None:
-    questions = [f"{number}+1" for number in range(4_000)]
-    in_test = {question for question in questions if split_of(question, test_share=test_share, seed=1) == "test"}
-    assert {question for question in questions if is_held_out(question)} <= in_test
-    assert abs(len(in_test) / len(questions) - max(test_share, HELD_OUT_SHARE)) < 0.02
-
-
-def test_white_space_does_not_change_a_split() -> None:
-    for number in range(200):
-        question = f"What is {number} + 1 ?"
-        spaced = f" What  is\n{number} + 1 ? "
-        assert split_of(question, test_share=0.5, seed=1) == split_of(spaced, test_share=0.5, seed=1)
