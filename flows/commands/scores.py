@@ -1,4 +1,4 @@
-"""`rescore`: what a store's traces are worth, by the installed versions."""
+"""`rescore` and `rollouts`: what the traces of a store, and their steps, are worth."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
+    """Add the commands to the command line."""
     app.command("rescore")(rescore)
+    app.command("rollouts")(rollouts)
 
 
 def rescore(
     store: Annotated[Path, typer.Argument(help="The store's folder.")],
     refit: Annotated[
         bool, typer.Option("--refit", help="Fit every teacher's calibration anew, also where it is up to date.")
+    ] = False,
+    with_rollouts: Annotated[
+        bool, typer.Option("--rollouts", help="Take what `tracewright rollouts` found into the confidence.")
     ] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
@@ -40,10 +44,45 @@ def rescore(
     configure_prefect(store)
     from tracewright.flows.rescore import rescore as flow
 
-    counts = flow(store, refit)
+    counts = flow(store, refit, with_rollouts)
     _show(store, counts)
     if as_json:
         typer.echo(json.dumps(_summarize(counts)))
+
+
+def rollouts(
+    config: Annotated[Path, typer.Argument(help="The config that the traces were generated with.")],
+    continuations: Annotated[int, typer.Option(min=1, help="From each step.")] = 8,
+    budget_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Of all continuations beside the store, earlier calls included.")
+    ] = None,
+    where: Annotated[str | None, typer.Option(help='A filter, such as: outcome == "incorrect"')] = None,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Continue from every step of a store's traces by their own teacher: the share that ends right is a step's value.
+
+    Run again it makes only what is missing, also after a kill; the values are in STORE/rollouts/values.parquet, and
+    `tracewright rescore STORE --rollouts` takes them into the confidence.
+    """
+    from tracewright.pipeline.config import GenerateConfig, load_config
+    from tracewright.pipeline.filter import parse_filter
+    from tracewright.pipeline.store import Store
+
+    loaded = load_config(GenerateConfig, config)
+    chosen = None if where is None else parse_filter(where)
+    Store.open(loaded.store)
+    configure_prefect(loaded.store)
+    from tracewright.flows.rollouts import Wanted
+    from tracewright.flows.rollouts import rollouts as flow
+
+    counts = flow(loaded, Wanted(chosen, continuations, budget_tokens))
+    say(
+        f"{loaded.store}: {counts.made:,} continuations made ({counts.right:,} right, {counts.tokens:,} tokens), "
+        f"{counts.present:,} were there, {counts.failed:,} failed, {counts.passed_over:,} traces passed over"
+        f"{'; the budget is spent' if counts.out_of_budget else ''}"
+    )
+    if as_json:
+        typer.echo(json.dumps(vars(counts)))
 
 
 def _show(store: Path, counts: RescoreCounts) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -12,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from tracewright.pipeline.confidence import Calibration, fit, load_calibration, sample_trace, save_calibration
+from tracewright.pipeline.confidence import Calibration, Rollout, fit, load_calibration, sample_trace, save_calibration
 from tracewright.pipeline.rescore import RescoreCounts, rescore_store
 from tracewright.pipeline.scoring import NO_LOGPROBS
 from tracewright.pipeline.steps import CHECKER_VERSION
 from tracewright.pipeline.store import Store
 from tracewright.pipeline.store.failpoints import VARIABLE, Failpoint
 from tracewright.pipeline.verify import VERIFIER_VERSION
-from tracewright.schemas import IntegrityError, Outcome, StoreError, Trace
+from tracewright.schemas import CheckOutcome, IntegrityError, Outcome, StoreError, Trace
 
 MADE = ("trace_id", "problem", "teacher", "sample", "prompt", "text", "token_logprobs", "created_at", "seconds")
 PASSED_BY_A_REWRITE = (
@@ -259,3 +260,29 @@ def test_a_kill_costs_nothing(failpoint, old, rescored, tmp_path):
 def strip(trace: Trace) -> Trace:
     """Without what the clock says."""
     return trace.model_copy(update={"verdict": trace.verdict.model_copy(update={"seconds": 0.0})})
+
+
+def test_traces_that_were_rolled_out_are_scored_with_it(old, rescored, tmp_path):
+    """Values that tell the truth four times in five make confidence better; traces without any keep the signals'."""
+    store = copy(rescored, tmp_path)
+    rng = random.Random(3)
+    found: dict[str, list[Rollout | None]] = {}
+    for trace in store.iter_traces():
+        if trace.problem.level is not None and trace.problem.level >= 2:
+            chances = [0.8 if step.check.outcome is CheckOutcome.HOLDS else 0.2 for step in trace.steps]
+            found[trace.trace_id] = [Rollout(sum(rng.random() < chance for _ in range(8)), 8) for chance in chances]
+    counts = rescore(store, rollouts=found.get)
+    assert counts.stale == len(found)
+    calibrations = {one.version: one for one in map(load_calibration, (store.path / "calibration").glob("*.json"))}
+    alone, rolled_out = sorted(calibrations.values(), key=lambda one: one.with_rollouts)
+    assert rolled_out.with_rollouts and rolled_out.features[-2:] == ("rollout_value", "rollout_drop")
+    assert rolled_out.figures.auroc > alone.figures.auroc
+    for trace in store.iter_traces():
+        wanted = rolled_out if trace.trace_id in found else alone
+        assert trace.calibration_version == wanted.version and trace.confidence is not None
+    version = store.version()
+    assert rescore(store, rollouts=found.get).stale == 0 and store.version() == version
+    assert rescore(store).stale == len(found)
+    assert {name: strip(trace) for name, trace in by_id(store).items()} == {
+        name: strip(trace) for name, trace in by_id(rescored).items()
+    }
