@@ -30,7 +30,10 @@ def verifier() -> Iterator[AnswerVerifier]:
 
 @pytest.mark.parametrize(
     "table",
-    ["numbers", "expressions", "structures", "relations", "units", "mixed", "extraction", "choice", "text", "policies"],
+    [
+        *("numbers", "expressions", "structures", "relations", "units", "mixed", "extraction", "choice", "text"),
+        *("policies", "near_misses"),
+    ],
 )
 def test_every_row_of_the_table_is_judged_right(table: str, verifier: AnswerVerifier) -> None:
     wrong: list[str] = []

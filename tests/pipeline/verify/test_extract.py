@@ -113,6 +113,6 @@ def test_a_long_text_of_any_one_piece_is_read_in_linear_time() -> None:
     slow: list[tuple[float, str, str]] = []
     for piece in pieces:
         for kind in ("math", "choice", "text"):
-            verdict = verify_answer("7", piece * (20_000 // len(piece)) + " 3", kind=kind)
-            slow += [(verdict.seconds, piece, kind)] if verdict.seconds > 2 else []
+            verdict = verify_answer("7", piece * (10_000 // len(piece)) + " 3", kind=kind)
+            slow += [(verdict.seconds, piece, kind)] if verdict.seconds > 1.5 else []
     assert slow == []

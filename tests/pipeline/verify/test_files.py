@@ -54,7 +54,10 @@ def test_each_line_gets_its_verdict_in_its_place(tmp_path: Path) -> None:
     ]
     assert [verdict.outcome for verdict in verdicts] == expected
     assert counts == {"correct": 4, "incorrect": 1, "unverifiable": 0, "error": 6}
-    assert "policy.unit" in verdicts[4].reason
+    assert "no JSON" in verdicts[1].reason
+    assert "prediction: missing" in verdicts[3].reason
+    assert "policy.unit: unknown key; did you mean units?" in verdicts[4].reason
+    assert "'math', 'choice', 'text' or 'code'" in verdicts[5].reason
 
 
 def test_no_file_is_an_error_that_names_it(tmp_path: Path) -> None:
