@@ -38,6 +38,8 @@ class Side(NamedTuple):
     """Whether words stand right before it: `day 3 = …` is about a day."""
     marks: frozenset[str]
     """The operators in it that give it several values: percent signs, units, `±`."""
+    value: Number | None = None
+    """What a side of plain arithmetic comes to, if that is known from reading it."""
 
 
 class Chain(NamedTuple):
@@ -72,11 +74,13 @@ def make_side(
     return Side(start, end, trees, is_clean, names, decimals, is_quantity, has_unit, has_lead_in, marks)
 
 
-def make_plain_side(start: int, end: int, tree: Tree, *, has_unit: bool = False, has_lead_in: bool = False) -> Side:
+def make_plain_side(
+    start: int, end: int, tree: Tree, value: Number | None, *, has_unit: bool = False, has_lead_in: bool = False
+) -> Side:
     """The side with one reading that has numbers, signs and brackets alone."""
     decimals = _shown_decimals(tree)
     is_quantity = decimals is not None or _is_fraction(tree)
-    return Side(start, end, (tree,), True, _NOTHING, decimals, is_quantity, has_unit, has_lead_in, _NOTHING)
+    return Side(start, end, (tree,), True, _NOTHING, decimals, is_quantity, has_unit, has_lead_in, _NOTHING, value)
 
 
 _NOTHING: frozenset[str] = frozenset()

@@ -30,6 +30,14 @@ class Claim(NamedTuple):
         return Span(start=self.start, end=self.end)
 
 
+class Finding(NamedTuple):
+    """What was found out about one step."""
+
+    check: StepCheck
+    depends_on: tuple[int, ...]
+    claims: tuple[Claim, ...]
+
+
 def make_claim(text: str, start: int, end: int, sides: tuple[str, str, str], comparison: Comparison) -> Claim:
     """The claim in `text[start:end]`; `sides` are the left side, the relation and the right side as written."""
     return Claim(

@@ -52,7 +52,8 @@ def compare(
     if left.names and not names:
         return Comparison(CheckOutcome.UNCHECKED, note="an equation with names")
     try:
-        first, second = evaluate(left.trees[0], names), evaluate(right.trees[0], names)
+        first = evaluate(left.trees[0], names) if left.value is None else left.value
+        second = evaluate(right.trees[0], names) if right.value is None else right.value
     except UndefinedValueError as error:
         return Comparison(CheckOutcome.UNCHECKED, note=str(error))
     if relation == "mod" or modulus is not None:

@@ -50,6 +50,9 @@ class Marker(NamedTuple):
 def find_marker(text: str) -> Marker | None:
     """The first words of a text that may take something back."""
     lowered = text.lower()
+    if lowered == text.upper():
+        # Nothing but figures and signs.
+        return None
     if not any(hint in lowered for hint in _HINTS):
         return None
     marker: Marker | None = None

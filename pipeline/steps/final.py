@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from tracewright.pipeline.steps.answers import StatedAnswer
+from tracewright.pipeline.steps.arithmetic import read_expression
 from tracewright.pipeline.steps.claims import Claim, quote
 from tracewright.pipeline.steps.comparison import is_rounding
 from tracewright.pipeline.steps.evaluation import evaluate
@@ -50,8 +51,10 @@ def _find_worked_values(memory: Memory, results: Sequence[Number]) -> list[Numbe
     if value is None:
         return []
     values = [value]
-    if memory.last_equation is not None and memory.last_equation[0] == memory.worked.side.trees[0]:
-        values.append(memory.last_equation[1])
+    if memory.last_equation is not None:
+        side = read_expression(memory.last_equation[0])
+        if side is not None and side.trees[0] == memory.worked.side.trees[0]:
+            values.append(memory.last_equation[1])
     is_carried = memory.worked.step != QUESTION
     if not is_carried and (memory.has_failed or not memory.question.is_plain):
         values += results[-1:] if memory.last_result is None else [memory.last_result[0], *results[-1:]]

@@ -25,6 +25,8 @@ class Standing(NamedTuple):
 
     def value(self, names: dict[str, Number]) -> Number | None:
         """What the expression comes to, if it can be worked out."""
+        if self.side.value is not None:
+            return self.side.value
         try:
             return evaluate(self.side.trees[0], names)
         except UndefinedValueError:
@@ -59,7 +61,7 @@ class Memory:
         self.has_formulas = False
         """Whether a step so far holds LaTeX: much of it is not read, so that a number may come from there."""
         self.last_result: tuple[Number, int] | None = None
-        self.last_equation: tuple[Tree, Number] | None = None
+        self.last_equation: tuple[str, Number] | None = None
         """The left side and the result of the last equation that stood alone."""
         self.is_broken = False
         """Whether the chain that is worked went through a line that is no expression."""

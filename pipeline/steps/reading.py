@@ -122,11 +122,13 @@ def _read_pieces(text: str) -> Iterator[Piece]:
 def _read_piece(text: str, follows: str) -> Content:
     binary = read_binary(text)
     if binary is not None:
-        chain, used, mentioned = binary
-        return Content((chain,), used, mentioned)
+        return Content((binary.chain,), binary.used, binary.mentioned)
     if RELATION_HINT.search(text) is None:
         return _make_content((), scan_numbers(text))._replace(is_malformed=is_malformed(text, follows))
-    chain = read_equation(text, follows) or read_sentence(text)
+    equation = read_equation(text, follows)
+    if equation is not None:
+        return Content((equation.chain,), equation.used, equation.mentioned)
+    chain = read_sentence(text)
     if chain is not None:
         return _make_content((chain,), scan_numbers(text))
     return _read_tokens(tokenize(text), follows)._replace(is_malformed=is_malformed(text, follows))
@@ -206,7 +208,7 @@ def _read_shown(text: str, start: int, chain: Chain | None) -> Side | None:
     if result is not None and number is not None and number[0] == result.right:
         # What stands behind a number that is right needs no reading: it can only be its unit.
         end = 2 + match.end(1) - start
-        return make_plain_side(end - len(match[1]), end, Literal(*number))
+        return make_plain_side(end - len(match[1]), end, Literal(*number), number[0])
     end = text.find("\n", start)
     rest = text[match.end() : min(len(text) if end < 0 else end, start + _SHOWN_REACH)]
     return _recall_shown(text[start : match.end()], rest.split("<<", 1)[0])

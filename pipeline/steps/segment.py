@@ -65,7 +65,7 @@ def token_spans(spans: Sequence[Span], token_ends: Sequence[int]) -> list[Span]:
     if not spans:
         return []
     starts = [0, *token_ends[:-1]] if token_ends else []
-    if any(later < earlier for earlier, later in pairwise(starts)):
+    if starts != sorted(starts):
         raise InputError("token_ends decreases: expected the number of characters complete after each token, in order")
     cuts = [0, *(bisect_left(starts, span.start) for span in spans[1:]), len(token_ends)]
     return [Span(start=start, end=end) for start, end in pairwise(cuts)]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from tracewright.pipeline.steps.answers import find_answer
 from tracewright.pipeline.steps.chains import Chain, Comparison, Side
-from tracewright.pipeline.steps.claims import Claim, make_claim, quote, summarize
+from tracewright.pipeline.steps.claims import Claim, Finding, make_claim, quote, summarize
 from tracewright.pipeline.steps.comparison import compare, is_rounding
 from tracewright.pipeline.steps.corrections import withdraw_within
 from tracewright.pipeline.steps.definitions import check_template, is_miscopied
@@ -19,6 +17,7 @@ from tracewright.pipeline.steps.miscopies import find_miscopy
 from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS, Annotation, StepReading, read_step
 from tracewright.pipeline.steps.trees import Literal, Name
 from tracewright.pipeline.steps.values import Number, UndefinedValueError, as_fraction, format_number
+from tracewright.pipeline.steps.worked import check_worked_line
 from tracewright.schemas import CheckOutcome, StepCheck
 
 MAX_CLAIMS_PER_STEP = 400
@@ -27,16 +26,11 @@ _NO_CONTINUATION = {"", ")", "]", "}"}
 _LOST_CHAIN = "the step goes on from a line that is no expression"
 
 
-class Finding(NamedTuple):
-    """What was found out about one step."""
-
-    check: StepCheck
-    depends_on: tuple[int, ...]
-    claims: tuple[Claim, ...]
-
-
 def check_step(memory: Memory, index: int, text: str, following: str = "") -> Finding:
     """Check the step with this index and remember what it says; `following` is how the next one begins."""
+    finding = check_worked_line(memory, index, text)
+    if finding is not None:
+        return finding
     reading = read_step(text)
     if reading is None:
         reason = f"the step has {len(text)} characters; steps of up to {MAX_STEP_CHARACTERS} are checked"
@@ -159,7 +153,7 @@ class _StepWalk:
         if comparison.right is not None:
             self._results.append(comparison.right)
             memory.produce(comparison.right, index)
-            memory.last_equation = left.trees[0], comparison.right
+            memory.last_equation = subject, comparison.right
 
     def _compare(self, offset: int, chain: Chain, place: int, left: Side, right: Side) -> Comparison:
         """The outcome of one relation of a chain, with its excuses and with what it may follow from."""
@@ -228,7 +222,7 @@ class _StepWalk:
             self._results.append(last)
             memory.produce(last, self._index)
             if first is not None:
-                memory.last_equation = first.trees[0], last
+                memory.last_equation = self._cut(offset, first), last
         if first is not None and first.is_clean and isinstance(first.trees[0], Name):
             memory.define(first.trees[0].text, last, self._index)
 
