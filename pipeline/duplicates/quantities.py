@@ -1,0 +1,71 @@
+"""Which number stands where: two texts with different numbers in the same place say different things."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from tracewright.pipeline.duplicates.tokens import is_quantity
+
+Context = tuple[str, str]
+"""The nearest words on both sides that are no numbers or signs; empty at the ends of the text."""
+Run = tuple[str, ...]
+"""Numbers and signs in order."""
+Quantities = dict[Context, set[Run]]
+"""For each context what one or several texts have there; what stands in a context that comes twice is one run."""
+
+MAX_DIFFERING_SHARE = 0.1
+"""In a long text a copying error may change a number; where more than a tenth differ, the text says something else.
+With fewer than ten numbers every one counts."""
+
+
+def collect_quantities(tokens: Sequence[str]) -> Quantities:
+    """The text's numbers and signs by context."""
+    found: dict[Context, list[str]] = {}
+    before, run = "", list[str]()
+    for token in tokens:
+        if is_quantity(token):
+            run.append(token)
+            continue
+        if run:
+            found.setdefault((before, token), []).extend(run)
+            run = []
+        before = token
+    if run:
+        found.setdefault((before, ""), []).extend(run)
+    return {context: {tuple(quantities)} for context, quantities in found.items()}
+
+
+def differ_in_place(first: Quantities, second: Quantities) -> bool:
+    """Whether too many contexts hold different quantities in the two: neither the other's with some left out.
+
+    What stands in a context that only one of them has does not count: a sentence may be missing from a copy.
+    """
+    small, large = (first, second) if len(first) <= len(second) else (second, first)
+    differing = sum(context in large and not _agree(runs, large[context]) for context, runs in small.items())
+    return differing > MAX_DIFFERING_SHARE * len(small)
+
+
+def differ_in_sum(first: Iterable[str], second: Iterable[str]) -> bool:
+    """Whether each text has too many quantities that the other lacks, wherever they stand: given 750 and asked for
+    4,000 is another problem than given 4,000 and asked for 750."""
+    mine, theirs = Counter(filter(is_quantity, first)), Counter(filter(is_quantity, second))
+    differing = min((mine - theirs).total(), (theirs - mine).total())
+    return differing > MAX_DIFFERING_SHARE * min(mine.total(), theirs.total())
+
+
+def merge(into: Quantities, other: Quantities) -> None:
+    """Add the other's quantities, in place."""
+    for context, runs in other.items():
+        into.setdefault(context, set()).update(runs)
+
+
+def _agree(runs: set[Run], others: set[Run]) -> bool:
+    if not runs.isdisjoint(others):
+        return True
+    return any(_is_part(run, other) or _is_part(other, run) for run in runs for other in others)
+
+
+def _is_part(part: Run, whole: Run) -> bool:
+    rest = iter(whole)
+    return all(token in rest for token in part)
