@@ -20,14 +20,11 @@ from tracewright.pipeline.engines.teachers import RunningTeacher
 from tracewright.pipeline.generation import (
     Alert,
     GenerationCounts,
-    choose_calibration,
-    generate_missing,
-    make_teaching,
+    run_config,
     summarize,
-    write_difficulty,
     write_summary,
 )
-from tracewright.pipeline.sources import count_problems, read_problems
+from tracewright.pipeline.sources import count_problems
 from tracewright.pipeline.store import Store
 from tracewright.schemas import EngineError
 
@@ -72,15 +69,10 @@ def ask_teacher(
     config: GenerateConfig, store: Store, teacher: RunningTeacher, wanted: int | None, retry_failed: bool
 ) -> GenerationCounts:
     """Ask a running teacher, and show how far it is."""
-    calibration = choose_calibration(store, teacher.ref)
-    teaching = make_teaching(config.teacher, teacher.ref, calibration, budget=config.budget, retry_failed=retry_failed)
-    problems = read_problems(config.problems)
-    with stop_on_interrupt(), show_progress() as progress, store.writer() as writer, watch(config) as alert:
+    with stop_on_interrupt(), show_progress() as progress, watch(config) as alert:
         stage = GenerationStage(StageProgress(progress, "generate", wanted), config, alert)
-        counts = generate_missing(store, writer, problems, teaching, teacher.engine, stage.update)
+        counts = run_config(config, store, teacher, stage.update, retry_failed=retry_failed)
         stage.finish(counts)
-    if teaching.samples > 1:
-        write_difficulty(store, teacher.ref.fingerprint)
     return counts
 
 

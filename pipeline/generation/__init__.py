@@ -5,6 +5,7 @@ what was still inside the engine, and the same call finishes the rest: traces ar
 """
 
 from tracewright.pipeline.generation.alert import Alert, send_alert
+from tracewright.pipeline.generation.config_run import run_config
 from tracewright.pipeline.generation.counts import GenerationCounts
 from tracewright.pipeline.generation.difficulty import measure_difficulty, write_difficulty
 from tracewright.pipeline.generation.run import generate_missing
@@ -22,6 +23,7 @@ __all__ = [
     "make_teaching",
     "measure_difficulty",
     "read_summary",
+    "run_config",
     "send_alert",
     "summarize",
     "survey_missing",
