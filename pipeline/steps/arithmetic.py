@@ -72,6 +72,12 @@ def read_expression(text: str) -> Side | None:
     return make_plain_side(len(text) - len(text.lstrip()), len(text.rstrip()), read.tree, read.value)
 
 
+def read_side(text: str) -> Side | None:
+    """The side of a text that is nothing but plain arithmetic, be it one number; None for any other text."""
+    read = read_plain(text) if _EXPRESSION.fullmatch(text) else None
+    return None if read is None else make_plain_side(0, len(text), read.tree, read.value)
+
+
 def read_equation(text: str, follows: str) -> ReadChain | None:
     """The chain of a text that is nothing but an equation of plain arithmetic; None for any other text."""
     if _EQUATION.fullmatch(text) is None or text.startswith(_BULLETS):

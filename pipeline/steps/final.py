@@ -51,9 +51,9 @@ def _find_worked_values(memory: Memory, results: Sequence[Number]) -> list[Numbe
     if value is None:
         return []
     values = [value]
-    if memory.last_equation is not None:
-        side = read_expression(memory.last_equation[0])
-        if side is not None and side.trees[0] == memory.worked.side.trees[0]:
+    if memory.last_equation is not None and memory.last_equation[1] != value:
+        side, standing = read_expression(memory.last_equation[0]), memory.worked.read()
+        if side is not None and standing is not None and side.trees[0] == standing.trees[0]:
             values.append(memory.last_equation[1])
     is_carried = memory.worked.step != QUESTION
     if not is_carried and (memory.has_failed or not memory.question.is_plain):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tracewright.pipeline.steps.arithmetic import read_side
 from tracewright.pipeline.steps.chains import Side
 from tracewright.pipeline.steps.claims import Claim
 from tracewright.pipeline.steps.equations import Equations
@@ -19,14 +20,20 @@ QUESTION = -1
 class Standing(NamedTuple):
     """An expression that a later claim may continue, and the step that wrote it."""
 
-    side: Side
+    side: Side | None
+    """None for plain arithmetic of which only the value has been worked out so far."""
     text: str
     step: int
+    known: Number | None = None
+
+    def read(self) -> Side | None:
+        """The expression as a side."""
+        return read_side(self.text) if self.side is None else self.side
 
     def value(self, names: dict[str, Number]) -> Number | None:
         """What the expression comes to, if it can be worked out."""
-        if self.side.value is not None:
-            return self.side.value
+        if self.side is None or self.side.value is not None:
+            return self.known if self.side is None else self.side.value
         try:
             return evaluate(self.side.trees[0], names)
         except UndefinedValueError:

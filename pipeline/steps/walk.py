@@ -234,7 +234,7 @@ class _StepWalk:
             return None, ""
         if standing.step != self._index:
             self._depends.add(standing.step)
-        return standing.side, standing.text
+        return standing.read(), standing.text
 
     def _check_annotation(self, annotation: Annotation) -> None:
         chain = annotation.chain
