@@ -1,12 +1,14 @@
 """Raw numbers about each step of a completion, from the logprobs of its tokens: one pass, no model.
 
-Plain Python where a step's sampled tokens are summed up: steps have about 15 tokens, and a NumPy call costs more than
-adding 15 numbers. NumPy over the whole trace where there is a top-k: k times as many numbers, and exponentials.
+Every signal is one NumPy call over the whole trace and all of its steps: a call for each step costs more than the
+15 numbers that it adds up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,7 @@ LOGPROB_FLOOR = -30.0
 engine's number ran out, not how unlikely the step is."""
 
 Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
 _TokenSums = tuple[Floats, Floats, Floats]
 """Entropy, self-certainty and margin per token; NaN where the engine gave too few alternatives."""
 
@@ -59,10 +62,29 @@ def step_signals(
     Raises:
         InputError: a span ends after the last token, or `top_logprobs` has another length than `token_logprobs`.
     """
-    logprobs = [min(value, 0.0) if value > LOGPROB_FLOOR else LOGPROB_FLOOR for value in token_logprobs]
-    _check_lengths(len(logprobs), token_spans, top_logprobs)
-    tops = _token_sums(top_logprobs) if top_logprobs else None
-    return [_sum_up(logprobs, span, tops) if span and span.end > span.start else None for span in token_spans]
+    _check_lengths(len(token_logprobs), token_spans, top_logprobs)
+    signals: list[Signals | None] = [None] * len(token_spans)
+    places = [place for place, span in enumerate(token_spans) if span and span.end > span.start]
+    if not places:
+        return signals
+    pairs = [(span.start, span.end) for span in token_spans if span and span.end > span.start]
+    starts, ends = np.array(pairs, dtype=np.intp).T
+    logprobs = _clamp(np.array(token_logprobs, dtype=np.float64))
+    columns = [*_sum_up(logprobs, starts, ends), *_sum_up_top(top_logprobs, starts, ends)]
+    for place, row in zip(places, zip(*columns, strict=True), strict=True):
+        tokens, mean, lowest, window, tail, position, entropy, certainty, margin = row
+        signals[place] = Signals(
+            tokens=tokens,
+            mean_logprob=mean,
+            min_logprob=lowest,
+            lowest_window_logprob=window,
+            tail_logprob=tail,
+            entropy=entropy,
+            self_certainty=certainty,
+            margin=margin,
+            position=position,
+        )
+    return signals
 
 
 def lowest_window(logprobs: Sequence[float], length: int) -> float:
@@ -92,51 +114,86 @@ def _check_lengths(tokens: int, spans: Sequence[Span | None], top_logprobs: Sequ
         )
 
 
-def _sum_up(logprobs: list[float], span: Span, tops: _TokenSums | None) -> Signals:
-    step = logprobs[span.start : span.end]
-    tail = step[-TAIL_TOKENS:]
-    entropy, certainty, margin = tops or (None, None, None)
-    return Signals(
-        tokens=len(step),
-        mean_logprob=sum(step) / len(step),
-        min_logprob=min(step),
-        lowest_window_logprob=min(lowest_window(step, WINDOW_TOKENS), 0.0),
-        tail_logprob=sum(tail) / len(tail),
-        entropy=_mean(entropy, span),
-        self_certainty=_mean(certainty, span),
-        margin=_lowest(margin, span),
-        position=span.start / len(logprobs),
+def _clamp(values: Floats) -> Floats:
+    """Between LOGPROB_FLOOR and 0; what is no number becomes the floor."""
+    return np.where(values > LOGPROB_FLOOR, np.minimum(values, 0.0), LOGPROB_FLOOR)
+
+
+def _sum_up(logprobs: Floats, starts: Places, ends: Places) -> list[list[Any]]:
+    """Tokens, mean, minimum, lowest window, tail and position of each step."""
+    counts = ends - starts
+    means = _reduce(np.add, logprobs, starts, ends) / counts
+    tails = np.minimum(counts, TAIL_TOKENS)
+    columns = (
+        counts,
+        means,
+        _reduce(np.minimum, logprobs, starts, ends),
+        _lowest_windows(logprobs, starts, ends, means),
+        _reduce(np.add, logprobs, ends - tails, ends) / tails,
+        starts / len(logprobs),
     )
+    return [column.tolist() for column in columns]
 
 
-def _mean(values: Floats | None, span: Span) -> float | None:
-    known = _known(values, span)
-    return float(known.sum() / len(known)) if known is not None else None
+def _lowest_windows(logprobs: Floats, starts: Places, ends: Places, means: Floats) -> Floats:
+    longer = ends - starts > WINDOW_TOKENS
+    if not longer.any():
+        return means
+    windows = np.convolve(logprobs, np.ones(WINDOW_TOKENS), "valid") / WINDOW_TOKENS
+    lowest = means.copy()
+    lowest[longer] = _reduce(np.minimum, windows, starts[longer], ends[longer] - WINDOW_TOKENS + 1)
+    return lowest
 
 
-def _lowest(values: Floats | None, span: Span) -> float | None:
-    known = _known(values, span)
-    return float(known.min()) if known is not None else None
+def _sum_up_top(
+    top_logprobs: Sequence[Sequence[float]] | None, starts: Places, ends: Places
+) -> list[list[float | None]]:
+    """Entropy, self-certainty and margin of each step; None where the engine gave too little."""
+    if not top_logprobs:
+        return [[None] * len(starts)] * 3
+    entropy, certainty, margin = _token_sums(top_logprobs)
+    return [
+        *(_average(values, starts, ends) for values in (entropy, certainty)),
+        _none_for_nan(_reduce(np.fmin, margin, starts, ends)),
+    ]
 
 
-def _known(values: Floats | None, span: Span) -> Floats | None:
-    if values is None:
-        return None
-    part = values[span.start : span.end]
-    known = part[~np.isnan(part)]
-    return known if len(known) else None
+def _average(values: Floats, starts: Places, ends: Places) -> list[float | None]:
+    """Over the tokens whose value is known."""
+    known = ~np.isnan(values)
+    if known.all():
+        return (_reduce(np.add, values, starts, ends) / (ends - starts)).tolist()
+    sums = _reduce(np.add, np.where(known, values, 0.0), starts, ends)
+    counts = _reduce(np.add, known.astype(np.float64), starts, ends)
+    return _none_for_nan(np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0))
+
+
+def _none_for_nan(values: Floats) -> list[float | None]:
+    return [None if value != value else value for value in values.tolist()]
+
+
+def _reduce(function: np.ufunc, values: Floats, starts: Places, ends: Places) -> Floats:
+    """The function over each half-open range; the ranges are not empty and may overlap or come in any order."""
+    # `reduceat` goes from each place to the next one: every second result is a range's, the others are gaps.
+    places = np.column_stack((starts, ends)).ravel()
+    return function.reduceat(np.append(values, 0.0), places)[::2]
 
 
 def _token_sums(top_logprobs: Sequence[Sequence[float]]) -> _TokenSums:
-    table, known = _to_table(top_logprobs)
-    counts = known.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        certainty = -np.where(known, table, 0.0).sum(axis=1) / np.where(counts > 0, counts, np.nan)
-    weights = np.where(known, np.exp(table), 0.0)
-    mass = np.where(counts > 0, weights.sum(axis=1), np.nan)
+    table, counts = _to_table(top_logprobs)
+    weights, cells = np.exp(table), table
+    if counts is None:
+        counts = np.full(len(table), table.shape[1])
+    else:
+        given = np.arange(table.shape[1]) < counts[:, None]
+        weights, cells = weights * given, table * given
+    mass, sums = weights.sum(axis=1), cells.sum(axis=1)
+    mass[counts == 0] = np.nan
+    weighted = np.einsum("tk,tk->t", weights, cells)
     # −Σ q log q with q = w/mass is log mass − Σ w log w / mass: one logarithm a token.
-    entropy = np.log(mass) - (weights * np.where(known, table, 0.0)).sum(axis=1) / mass
-    return np.maximum(entropy, 0.0), certainty, _margins(table, counts)
+    entropy = np.maximum(np.log(mass) - weighted / mass, 0.0)
+    certainty = -np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+    return entropy, certainty, _margins(table, counts)
 
 
 def _margins(table: Floats, counts: npt.NDArray[np.int64]) -> Floats:
@@ -146,14 +203,14 @@ def _margins(table: Floats, counts: npt.NDArray[np.int64]) -> Floats:
     return np.where(counts > 1, best[:, 1] - best[:, 0], np.nan)
 
 
-def _to_table(rows: Sequence[Sequence[float]]) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """The rows as a rectangle, clamped like the sampled ones, and which of its cells the engine gave."""
-    width = max(*map(len, rows), 1)
-    if all(len(row) == width for row in rows):
-        table, known = np.array(rows, dtype=np.float64), np.ones((len(rows), width), dtype=np.bool_)
-    else:
-        known = np.arange(width) < np.array([len(row) for row in rows])[:, None]
-        table = np.full((len(rows), width), LOGPROB_FLOOR)
-        table[known] = [value for row in rows for value in row]
-    table = np.where(table > LOGPROB_FLOOR, np.minimum(table, 0.0), LOGPROB_FLOOR)
-    return np.where(known, table, LOGPROB_FLOOR - 1.0), known
+def _to_table(rows: Sequence[Sequence[float]]) -> tuple[Floats, npt.NDArray[np.int64] | None]:
+    """The rows as a rectangle, clamped like the sampled ones; how long each was, None where all are alike."""
+    lengths = list(map(len, rows))
+    width = max(*lengths, 1)
+    flat = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=sum(lengths))
+    if min(lengths) == width:
+        return _clamp(flat.reshape(len(rows), width)), None
+    counts = np.array(lengths)
+    table = np.full((len(rows), width), LOGPROB_FLOOR)
+    table[np.arange(width) < counts[:, None]] = _clamp(flat)
+    return table, counts
