@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -40,6 +41,17 @@ class StudentConfig(Frozen):
         return self
 
 
+class Divergence(StrEnum):
+    """How far the student's distribution is from the teacher's; `losses/divergences.py` has the formulas."""
+
+    FORWARD_KL = "forward_kl"
+    """The student covers all that the teacher does."""
+    REVERSE_KL = "reverse_kl"
+    """The student keeps to what the teacher does most."""
+    JSD = "jsd"
+    """Between the two, by `beta`."""
+
+
 class LossConfig(Frozen):
     """What the student is taught by. Only the ratio of the weights matters: they are divided by their sum."""
 
@@ -49,6 +61,10 @@ class LossConfig(Frozen):
     """The divergence from the teacher's distributions; 0: the teacher's weights are not even loaded."""
     temperature: float = Field(default=2.0, gt=0.0)
     """Of the output loss. It is never the sampling temperature."""
+    divergence: Divergence = Divergence.FORWARD_KL
+    """Of the output loss: forward_kl, reverse_kl or jsd."""
+    beta: float = Field(default=0.5, gt=0.0, lt=1.0)
+    """Of jsd: the teacher's share of the mixture."""
     targets: Literal["teacher", "stored"] = "teacher"
     """Where the teacher's distributions come from: the loaded teacher, or the logprobs that the release carries."""
 

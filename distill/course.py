@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import tracewright
 from tracewright.distill.config import DEFAULT_SHARE, DistillConfig
 from tracewright.distill.data import TrainingData, read_lessons
-from tracewright.distill.student import StudentShape, choose_shape
+from tracewright.distill.student import StudentShape, check_head, choose_shape
 from tracewright.distill.targets import LoadedTeacher, check_teacher, load_teacher
 from tracewright.pipeline.release import Release, open_release
 from tracewright.schemas import InputError, make_id
@@ -47,6 +47,7 @@ def prepare_course(config: DistillConfig) -> Course:
         )
     teacher = load_teacher(config.teacher, weights=config.losses.output > 0)
     check_teacher(release, teacher, outputs=config.losses.output > 0)
+    check_head(teacher.config)
     limit = int(teacher.config.max_position_embeddings)
     data = read_lessons(release, teacher.tokenizer, levels=config.levels, max_tokens=limit)
     shape = config.student.shape or choose_shape(teacher.config, config.student.share or DEFAULT_SHARE)

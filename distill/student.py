@@ -25,6 +25,7 @@ _MIN_LAYERS = 2
 """One layer of attention can copy, but not look up what it has copied."""
 _TOLERANCE = 0.08
 """How far from the share asked for a shape may be, relatively; shapes come in steps."""
+_LOGIT_CHANGES = ("final_logit_softcapping", "logit_scale", "logits_scaling")
 _GOOD_WIDENING = 8 / 3
 """Intermediate to hidden size, as Llama has it (Touvron et al. 2023)."""
 
@@ -53,6 +54,20 @@ def choose_shape(teacher_config: Any, share: float) -> StudentShape:
             "student's `shape` yourself"
         )
     return max(within, key=lambda one: (one[1].hidden_size, -_strangeness(one[1])))[1]
+
+
+def check_head(teacher_config: Any) -> None:
+    """Refuse a kind of model whose logits are not its last hidden states times its head: the losses start from those.
+
+    Raises:
+        InputError: it scales or caps its logits.
+    """
+    for name in _LOGIT_CHANGES:
+        if getattr(teacher_config, name, None) not in (None, 1, 1.0):
+            raise InputError(
+                f"a {teacher_config.model_type} model changes its logits by {name}, expected a kind whose logits are "
+                "plainly its head's: choose a teacher of another kind, Llama's or Qwen's for example"
+            )
 
 
 def build_student(teacher_config: Any, shape: StudentShape, seed: int) -> Any:

@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 
 from tracewright.distill.batches import IGNORED, collate
 from tracewright.distill.data import Lesson
+from tracewright.distill.losses import WholeDistribution
 from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.engines.checkpoint import CheckpointIdentity, identify_checkpoint
 from tracewright.pipeline.release import Release
@@ -99,11 +100,11 @@ class TeacherLogits:
         size = sum(len(lesson.example.completion) for lesson in lessons) * teacher.vocabulary * 4
         self._kept: dict[Lesson, torch.Tensor] = self._ask_all(lessons) if size <= cache_limit_bytes else {}
 
-    def of(self, lessons: Sequence[Lesson]) -> torch.Tensor:
-        """N × V logits of a batch's learnt positions, example after example, of the real tokens alone."""
+    def of(self, lessons: Sequence[Lesson]) -> WholeDistribution:
+        """The distributions at a batch's learnt positions, example after example, over the real tokens alone."""
         if not self._kept:
-            return torch.cat(self._ask(lessons))
-        return torch.cat([self._kept[lesson] for lesson in lessons])
+            return WholeDistribution(torch.cat(self._ask(lessons)))
+        return WholeDistribution(torch.cat([self._kept[lesson] for lesson in lessons]))
 
     def _ask_all(self, lessons: Sequence[Lesson]) -> dict[Lesson, torch.Tensor]:
         ordered = sorted(dict.fromkeys(lessons), key=len)

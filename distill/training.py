@@ -21,7 +21,7 @@ from tracewright.distill.config import DistillConfig, LossConfig
 from tracewright.distill.course import Course, prepare_course
 from tracewright.distill.data import Lesson
 from tracewright.distill.loss_curve import LossCurve
-from tracewright.distill.losses import CombinedLoss, combine_losses
+from tracewright.distill.losses import Outcomes, Positions, TokenLosses, measure_tokens
 from tracewright.distill.manifest import FORMAT, MANIFEST, TrainingManifest, read_training_manifest, write_whole
 from tracewright.distill.optimization import Optimizer
 from tracewright.distill.progress import Clock, Position, TrainingStep
@@ -128,13 +128,11 @@ def _run(
     batches = _draw_batches(course.data.lessons, settings.batch_size, settings.seed, start=position.step)
     for step, lessons in zip(range(position.step + 1, settings.steps + 1), batches, strict=False):
         wanted = targets.of(lessons) if targets else None
-        loss = learn_batch(model, lessons, course.config.losses, wanted, course.teacher.vocabulary)
+        parts = learn_batch(model, lessons, course.config.losses, wanted, course.teacher.vocabulary)
         rate = settings.learning_rate * optimizer.step()
         position = clock.advance(sum(map(len, lessons)))
-        curve.add(step, loss.parts, rate, clock.tokens_per_second)
-        report(
-            TrainingStep(step, settings.steps, loss.parts, rate, clock.tokens_per_second, clock.left(settings.steps))
-        )
+        curve.add(step, parts, rate, clock.tokens_per_second)
+        report(TrainingStep(step, settings.steps, parts, rate, clock.tokens_per_second, clock.left(settings.steps)))
         if step % settings.checkpoint_every == 0 and step < settings.steps:
             save_state(out, course.run, position, model, optimizer)
     return position, curve.close()
@@ -144,18 +142,24 @@ def learn_batch(
     model: Any,
     lessons: Sequence[Lesson],
     losses: LossConfig,
-    teacher_logits_N_V: torch.Tensor | None,
+    teacher: Outcomes | None,
     vocabulary: int,
-) -> CombinedLoss:
-    """One batch: forward, losses over what the teacher wrote, backward; the gradients are in the model."""
+) -> dict[str, float]:
+    """One batch: forward, losses over what the teacher wrote, backward; the gradients are in the model.
+
+    Gives the parts of the loss.
+    """
     batch = collate([lesson.example for lesson in lessons], pad_id=0, multiple=_LENGTH_MULTIPLE)
     labels_B_L = batch.labels_B_L[:, 1:]
     learnt_B_L = labels_B_L != IGNORED
-    logits_N_V = model(input_ids=batch.tokens_B_L).logits[:, :-1][learnt_B_L].float()
+    hidden_N_H = model.base_model(input_ids=batch.tokens_B_L).last_hidden_state[:, :-1][learnt_B_L]
     weights_N = torch.tensor([lesson.example.weight for lesson in lessons for _ in lesson.example.completion])
-    loss = combine_losses(losses, logits_N_V, labels_B_L[learnt_B_L], weights_N, teacher_logits_N_V, vocabulary)
+    positions = Positions(labels_B_L[learnt_B_L], weights_N, teacher)
+    head_V_H = model.get_output_embeddings().weight[:vocabulary]
+    loss = measure_tokens(hidden_N_H, head_V_H, positions, TokenLosses.of(losses))
     loss.total.backward()
-    return loss
+    parts = {"trace": loss.trace.item()}
+    return parts | {"output": loss.output.item()} if teacher else parts
 
 
 def _finish(course: Course, model: Any, position: Position, losses: dict[str, float], out: Path) -> TrainingManifest:

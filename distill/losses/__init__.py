@@ -1,12 +1,21 @@
-"""What a student is taught by: one file a loss, each with its formula and where it comes from, combined by weights.
+"""What a student is taught by: one file a loss, each with its formula, its gradient and where it comes from.
 
-Every loss gives a `LossSum`, so that parts of a batch (or a batch spread over processes) add up before the one division
-and the mean is over the positions that were learnt, however they were grouped.
+Read `output.py` and `trace.py` first; `tokens.py` adds them up over a batch without ever holding all of its logits.
 """
 
-from tracewright.distill.losses.combine import CombinedLoss, combine_losses
-from tracewright.distill.losses.output import output_loss
-from tracewright.distill.losses.sums import LossSum
-from tracewright.distill.losses.trace import trace_loss
+from tracewright.distill.losses.distributions import HiddenDistribution, Outcomes, TopDistribution, WholeDistribution
+from tracewright.distill.losses.output import OutputLoss
+from tracewright.distill.losses.tokens import Divisors, Positions, TokenLoss, TokenLosses, measure_tokens
 
-__all__ = ["CombinedLoss", "LossSum", "combine_losses", "output_loss", "trace_loss"]
+__all__ = [
+    "Divisors",
+    "HiddenDistribution",
+    "Outcomes",
+    "OutputLoss",
+    "Positions",
+    "TokenLoss",
+    "TokenLosses",
+    "TopDistribution",
+    "WholeDistribution",
+    "measure_tokens",
+]

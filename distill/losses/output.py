@@ -1,33 +1,49 @@
 r"""The output loss: the student's distribution over the next token is the teacher's.
 
-.. math:: L = \frac{T^2}{N} \sum_n \sum_v p_{nv} \log \frac{p_{nv}}{q_{nv}},
+.. math:: L = \frac{T^2}{N} \sum_n D(p_n, q_n),
    \quad p = \mathrm{softmax}(z^{teacher} / T), \; q = \mathrm{softmax}(z^{student} / T)
 
-over the N learnt positions (Hinton, Vinyals & Dean 2015, arXiv:1503.02531). A gradient through z / T shrinks with 1/T²;
-the factor T² keeps its size, so that the weight between this and the trace loss means the same at every temperature.
-T is the loss's own: how the traces were sampled has nothing to do with it.
+over the N learnt positions, with a divergence D of `divergences`; with forward KL it is Hinton, Vinyals & Dean 2015
+(arXiv:1503.02531). A gradient through z / T shrinks with 1/T²; the factor T² keeps its size, so that the weight
+between this and the trace loss means the same at every temperature. T is the loss's own: how the traces were sampled
+has nothing to do with it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch.nn import functional
 
-from tracewright.distill.losses.sums import LossSum
+from tracewright.distill.config import Divergence
+from tracewright.distill.losses.distributions import Outcomes
+from tracewright.distill.losses.divergences import measure_divergence
 
 
-def output_loss(
-    student_logits_N_V: torch.Tensor, teacher_logits_N_V: torch.Tensor, temperature: float, vocabulary: int
-) -> LossSum:
-    """Forward KL(teacher ‖ student) × T² over N learnt positions; no gradient reaches the teacher.
+@dataclass(frozen=True)
+class OutputLoss:
+    """The divergence at a temperature, × T².
 
     Args:
-        student_logits_N_V: V at least `vocabulary`; further columns are padding and no token.
-        teacher_logits_N_V: raw logits of the same positions; its own padding may be of another width.
         temperature: T, above 0.
-        vocabulary: the number of real tokens, the same ones in both models.
+        divergence: which one.
+        beta: of the generalised Jensen-Shannon divergence.
     """
-    student = functional.log_softmax(student_logits_N_V[:, :vocabulary] / temperature, dim=-1)
-    teacher = functional.log_softmax(teacher_logits_N_V[:, :vocabulary].detach() / temperature, dim=-1)
-    divergence = functional.kl_div(student, teacher, reduction="sum", log_target=True)
-    return LossSum(divergence * temperature**2, student.new_tensor(float(student.shape[0])))
+
+    temperature: float
+    divergence: Divergence = Divergence.FORWARD_KL
+    beta: float = 0.5
+
+    def measure(self, logits_N_V: torch.Tensor, teacher: Outcomes) -> tuple[torch.Tensor, torch.Tensor]:
+        """Each position's loss (N) and the gradient of its logits (N × V); V is the number of real tokens."""
+        log_q_N_V = functional.log_softmax(logits_N_V / self.temperature, dim=-1)
+        log_q_N_B = teacher.student(log_q_N_V)
+        values_N, flow_N_B, q_N_B = measure_divergence(
+            teacher.teacher(self.temperature), log_q_N_B, self.divergence, self.beta
+        )
+        total_N = flow_N_B.sum(-1, keepdim=True)
+        flow_N_V = teacher.spread(flow_N_B, log_q_N_V)
+        q_N_V = q_N_B if log_q_N_B is log_q_N_V else log_q_N_V.exp_()
+        gradient_N_V = q_N_V.mul_(-total_N).add_(flow_N_V).mul_(self.temperature)
+        return values_N * self.temperature**2, gradient_N_V

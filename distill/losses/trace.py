@@ -3,7 +3,7 @@ r"""The trace loss: the student writes what the teacher wrote.
 .. math:: L = \frac{\sum_n w_n \cdot -\log q(y_n)}{\sum_n w_n}
 
 over the learnt positions n, where q is the student's distribution at temperature 1, y the teacher's token and w the
-weight that the release gives the row. On sampled teacher text this is sequence-level distillation (Kim & Rush 2016,
+weight of its row, its step and its place. On sampled teacher text this is sequence-level distillation (Kim & Rush 2016,
 arXiv:1606.07947); with equal weights it is plain fine-tuning.
 """
 
@@ -12,17 +12,11 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from tracewright.distill.losses.sums import LossSum
 
-
-def trace_loss(logits_N_V: torch.Tensor, targets_N: torch.Tensor, weights_N: torch.Tensor, vocabulary: int) -> LossSum:
-    """Weighted cross-entropy of N learnt positions.
-
-    Args:
-        logits_N_V: the student's, V at least `vocabulary`; further columns are padding and count as impossible.
-        targets_N: the teacher's tokens.
-        weights_N: each position's weight, its row's; not below 0.
-        vocabulary: the number of real tokens.
-    """
-    losses_N = functional.cross_entropy(logits_N_V[:, :vocabulary], targets_N, reduction="none")
-    return LossSum((losses_N * weights_N).sum(), weights_N.sum())
+def measure_trace_loss(logits_N_V: torch.Tensor, targets_N: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Each position's cross-entropy (N) and the gradient of its logits (N × V); V is the number of real tokens."""
+    log_q_N_V = functional.log_softmax(logits_N_V, dim=-1)
+    values_N = -log_q_N_V.gather(-1, targets_N[:, None])[:, 0]
+    gradient_N_V = log_q_N_V.exp_()
+    gradient_N_V[torch.arange(len(targets_N)), targets_N] -= 1
+    return values_N, gradient_N_V

@@ -25,7 +25,7 @@ import tracewright
 from tracewright.distill.batches import Example
 from tracewright.distill.cards import write_quantized_card
 from tracewright.distill.checkpoint import read_config
-from tracewright.distill.losses import LossSum, output_loss
+from tracewright.distill.losses import OutputLoss, WholeDistribution
 from tracewright.distill.manifest import write_whole
 from tracewright.distill.quantization_report import REPORT, QuantizationReport, read_quantization_report
 from tracewright.distill.quantize.calibration import choose_traces, stack_by_length
@@ -138,12 +138,13 @@ def _round_rest(model: Any) -> None:
 
 @torch.no_grad()
 def _measure_divergence(original: Any, quantized: Any, examples: Sequence[Example], vocabulary: int) -> float:
-    parts: list[LossSum] = []
+    parts: list[torch.Tensor] = []
     for tokens_B_L, group in stack_by_length(examples):
         learnt = torch.tensor([[i >= len(one.prompt) for i in range(len(one))] for one in group])[:, 1:]
-        wanted, got = (model(input_ids=tokens_B_L).logits[:, :-1][learnt] for model in (original, quantized))
-        parts.append(output_loss(got, wanted, 1.0, vocabulary))
-    return float(sum(part.total for part in parts) / sum(part.weight for part in parts))
+        models = (original, quantized)
+        wanted, got = (model(input_ids=tokens_B_L).logits[:, :-1][learnt, :vocabulary].float() for model in models)
+        parts.append(OutputLoss(temperature=1.0).measure(got, WholeDistribution(wanted))[0])
+    return float(torch.cat(parts).mean())
 
 
 def _write(checkpoint: Path, config: dict[str, Any], model: Any, out: Path) -> None:

@@ -34,8 +34,14 @@ class FreeLogits(torch.nn.Module):
         super().__init__()
         self.logits = torch.nn.Parameter(torch.randn(rows, length, len(TOKENIZER)))
 
-    def forward(self, input_ids: torch.Tensor) -> SimpleNamespace:
-        return SimpleNamespace(logits=self.logits[:, : input_ids.shape[1]])
+        self.head = torch.nn.Linear(len(TOKENIZER), len(TOKENIZER), bias=False).requires_grad_(False)
+        torch.nn.init.eye_(self.head.weight)
+
+    def base_model(self, input_ids: torch.Tensor) -> SimpleNamespace:
+        return SimpleNamespace(last_hidden_state=self.logits[:, : input_ids.shape[1]])
+
+    def get_output_embeddings(self) -> torch.nn.Module:
+        return self.head
 
 
 def test_an_example_is_the_prompt_that_an_engine_gives_and_the_text_with_its_end(release: Path) -> None:
@@ -72,7 +78,7 @@ def test_changing_any_one_token_changes_the_loss_where_the_teacher_wrote_it_and_
         from dataclasses import replace
 
         changed = replace(lesson, example=replace(example, prompt=prompt, completion=completion))
-        return learn_batch(model, [changed], LossConfig(output=0.0), None, len(TOKENIZER)).parts["trace"]
+        return learn_batch(model, [changed], LossConfig(output=0.0), None, len(TOKENIZER))["trace"]
 
     before = measure(example.prompt, example.completion)
     for place in range(len(example)):

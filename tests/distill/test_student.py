@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from transformers import AutoConfig, LlamaConfig, Qwen2Config, Qwen3Config
 
 from tracewright.distill.config import MAX_SHARE, MIN_SHARE, StudentShape
-from tracewright.distill.student import build_student, choose_shape, count_parameters, derive_config
+from tracewright.distill.student import build_student, check_head, choose_shape, count_parameters, derive_config
 from tracewright.pipeline.engines import embedded
 from tracewright.schemas import InputError
 
@@ -67,3 +68,11 @@ def test_the_seed_decides_every_weight(teacher_config: Any) -> None:
     for name, value in first.named_parameters():
         assert torch.equal(value, same.get_parameter(name))
     assert not torch.equal(first.model.embed_tokens.weight, other.model.embed_tokens.weight)
+
+
+def test_a_kind_of_model_that_changes_its_logits_is_refused(teacher_config: Any) -> None:
+    check_head(teacher_config)
+    changed = copy.deepcopy(teacher_config)
+    changed.final_logit_softcapping = 30.0
+    with pytest.raises(InputError, match="changes its logits by final_logit_softcapping"):
+        check_head(changed)

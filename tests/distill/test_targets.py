@@ -36,19 +36,19 @@ def test_logits_are_the_teachers_where_it_wrote_each_token(
     for lesson in lessons[::17]:
         tokens = torch.tensor([[*lesson.teacher_prompt, *lesson.example.completion]])
         alone = loaded.model(input_ids=tokens).logits[0, len(lesson.teacher_prompt) - 1 : -1]
-        assert torch.allclose(targets.of([lesson]), alone, atol=2e-4)
+        assert torch.allclose(targets.of([lesson]).logits_N_V, alone, atol=2e-4)
 
 
 def test_the_teacher_finds_the_worked_text_likely(lessons: tuple[Lesson, ...], targets: TeacherLogits) -> None:
     # Shifted by one position either way it would not.
-    logits = targets.of(lessons)
+    logits = targets.of(lessons).logits_N_V
     wanted = torch.tensor([token for lesson in lessons for token in lesson.example.completion])
     assert float((logits.argmax(dim=-1) == wanted).float().mean()) > 0.97
 
 
 def test_a_batch_has_its_lessons_logits_one_after_another(lessons: tuple[Lesson, ...], targets: TeacherLogits) -> None:
     some = [lessons[5], lessons[0], lessons[9]]
-    assert torch.equal(targets.of(some), torch.cat([targets.of([lesson]) for lesson in some]))
+    assert torch.equal(targets.of(some).logits_N_V, torch.cat([targets.of([lesson]).logits_N_V for lesson in some]))
 
 
 def test_logits_that_do_not_fit_into_the_cache_are_asked_for_anew(
@@ -56,8 +56,8 @@ def test_logits_that_do_not_fit_into_the_cache_are_asked_for_anew(
 ) -> None:
     some = list(lessons[:12])
     asked = TeacherLogits(loaded, lessons, cache_limit_bytes=1000)
-    assert torch.allclose(targets.of(some), asked.of(some), atol=2e-4)
-    assert torch.equal(asked.of(some), asked.of(some))
+    assert torch.allclose(targets.of(some).logits_N_V, asked.of(some).logits_N_V, atol=2e-4)
+    assert torch.equal(asked.of(some).logits_N_V, asked.of(some).logits_N_V)
 
 
 @pytest.mark.parametrize(
