@@ -8,7 +8,7 @@ objects are made: the garbage collector's passes over them cost more than readin
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from tracewright.pipeline.steps.claims import Claim, Finding, summarize
@@ -16,6 +16,8 @@ from tracewright.pipeline.steps.memory import Memory, Standing
 from tracewright.schemas import CheckOutcome, StepCheck
 
 _LINE = re.compile(r"[\d+\-*()=; ]{5,400}\n*")
+_REMEMBERED_VALUES = 4_096
+"""Column work repeats the same small sums."""
 _ANSWER = re.compile(r"#### (-?(?:[1-9]\d{0,11}|0))\n*")
 _BULLETS = ("- ", "* ", "+ ")
 _TOKEN = re.compile(r"\d+|[-+*()]")
@@ -71,6 +73,7 @@ def _read_equations(line: str) -> list[_Equation] | None:
     return equations
 
 
+@lru_cache(maxsize=_REMEMBERED_VALUES)
 def work_out(text: str) -> int | None:
     """The value of integers, `+ − ×` and brackets in one pass; None where it is no expression or has a second sign.
 
