@@ -66,7 +66,7 @@ def _single(letter: str, spaced: bool) -> Token:
 
 
 def _after_value(before: Token | None) -> bool:
-    return before is not None and (before.kind is Kind.NUMBER or before.text in ("}", ")", "$", "€", "£", "/"))
+    return before is not None and (before.kind is Kind.NUMBER or before.text in ("}", ")", "$", "€", "£", "/", "π"))
 
 
 def _continues_words(before: Token | None) -> bool:

@@ -43,6 +43,8 @@ def name_of(node: Node) -> str | None:
             return None if None in inner else f"{name}({','.join(map(str, inner))})"
         case Apply("abs" | "ratio" as operator, arguments):
             return _joined(operator, arguments)
+        case Apply("/", (Apply("*", (Symbol("d"), Symbol(name))), Apply("*", (Symbol("d"), Symbol(variable))))):
+            return f"d{name}/d{variable}"
         case Apply("*", (Apply("^", (Symbol(name), Apply("neg", (Number(),)))), argument)):
             return _joined(f"{name}^-1", (argument,))
         case Apply("*", arguments) if all(_is_capital(argument) for argument in arguments):

@@ -21,7 +21,9 @@ _MONTH = "|".join(f"{month[:3]}(?:{month[3:]})?" if month != "may" else "may" fo
 _DAY_FIRST = re.compile(rf"(?:on )?(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\.?(?: (\d{{4}}))?")
 _MONTH_FIRST = re.compile(rf"(?:on )?({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?(?: (\d{{4}}))?")
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
-_COPULA = re.compile(r".*\b(?:is|are|was|were|be|called|named|:)\s+(?P<rest>(?!not\b).+)", re.IGNORECASE | re.DOTALL)
+_COPULA = re.compile(
+    r".*\b(?:is|it['’]s|are|was|were|be|called|named|say|choose|:)\s+(?P<rest>(?!not\b).+)", re.IGNORECASE | re.DOTALL
+)
 _PREPOSITION = re.compile(r"^(?:in|on|at|by|around)\s+", re.IGNORECASE)
 _KIND_OF_THING = re.compile(
     r"^(?:the\s+)?(?:letter|word|number|city of|country of|name|year|month|colou?r)\s+", re.IGNORECASE
@@ -31,7 +33,7 @@ _SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _PLACED = re.compile(r".+\s(?:(?:in|on|at)\s+(?P<place>\S+)|by\s+(?P<author>.+))")
-_NEGATION = re.compile(r"\b(?:not|never|no)\b|n't\b", re.IGNORECASE)
+_NEGATION = re.compile(r"\b(?:not|never|no|nobody|unlikely|doubt)\b|n['’]t\b", re.IGNORECASE)
 _POLAR = frozenset({"yes", "no", "true", "false"})
 _LIST_WORD = re.compile(r"\s*(?:,|;|&|\band\b)\s*", re.IGNORECASE)
 
@@ -74,7 +76,7 @@ def _candidates(text: str) -> Iterator[str]:
     sentence = first_sentence(text)
     yield sentence
     stated = _COPULA.fullmatch(sentence)
-    if stated:
+    if stated and not _NEGATION.search(sentence[: stated.start("rest")]):
         yield stated["rest"]
     yield _PREPOSITION.sub("", sentence)
     yield _KIND_OF_THING.sub("", sentence)

@@ -30,7 +30,12 @@ _QUALIFIER = re.compile(
     r"exceeds|up to|minus|negative|multiples? of|divisible by|between|nearly|almost|without|excluding|unless|no)\s+)$",
     re.IGNORECASE,
 )
-_MAX_QUALIFIER_CHARS = 40
+_DENIAL = re.compile(
+    r"(?:n['’]t|\b(?:not|never|doubt|unlikely|false|nobody))\b[^.!?,;:\n]{0,40}\b(?:is|are|be|equals?|that)\s+$",
+    re.IGNORECASE,
+)
+"""`I don't think it is 5`."""
+_MAX_QUALIFIER_CHARS = 80
 _QUOTES = ("'", '"', "”", "’")
 _VERDICT = re.compile(
     r"\b(?:no(?: real)? solutions?|does not exist|infinitely many(?: solutions)?|undefined|all real numbers|"
@@ -46,7 +51,8 @@ _NEXT_RESULT = re.compile(
     re.IGNORECASE,
 )
 _CONTRAST = re.compile(
-    r"(?<=[\d$)])(?P<unit>%| [A-Za-z]{1,20})?(?:, (?:and |but )?not| (?:rather than|instead of)) "
+    r"(?<=[\d$)])(?P<unit>%| [A-Za-z]{1,20})?(?:, (?:and |but )?not"
+    r"| (?:rather than|instead of)|, which (?:is|are) (?:more|less|fewer|greater|higher|lower|larger|smaller) than) "
     r"(?:[$€£]?\d|\$|\\[(a-z])[^.!?\n]{0,100}"
 )
 """`$40, not $50`."""
@@ -122,8 +128,9 @@ def _chosen(text: str, spans: list[Span]) -> Span:
         spans, (start, end) = spans[:equation], spans[equation]
     while spans and _is_linked(text, spans[-1], start, end):
         start, _ = spans.pop()
-    qualifier = _QUALIFIER.search(text[max(0, start - _MAX_QUALIFIER_CHARS) : start])
-    if qualifier and "=" not in text[start:end]:
+    before = text[max(0, start - _MAX_QUALIFIER_CHARS) : start]
+    qualifier = _DENIAL.search(before) or (None if "=" in text[start:end] else _QUALIFIER.search(before))
+    if qualifier:
         start -= len(qualifier.group())
     return start, end
 
