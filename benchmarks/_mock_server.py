@@ -44,7 +44,7 @@ def write_chain(number: int, seed: int, steps: int) -> tuple[tuple[str, ...], st
     """The tokens of a chain, and their logprobs as JSON; one chain in ten slips."""
     rng = random.Random(seed)
     value, moves = _draw(number, steps)
-    slip = rng.randrange(steps) if rng.random() < WRONG_SHARE else -1
+    slip = rng.randrange(len(moves)) if rng.random() < WRONG_SHARE else -1
     lines: list[str] = []
     for index, move in enumerate(moves):
         result = value + move + (index == slip)
@@ -57,9 +57,10 @@ def write_chain(number: int, seed: int, steps: int) -> tuple[tuple[str, ...], st
 
 
 def _draw(number: int, steps: int) -> tuple[int, list[int]]:
+    """What is in the jar, and what goes in and out: as many moves as steps, one more or one less."""
     rng = random.Random(number)
     start = rng.randint(300, 600)
-    return start, [rng.choice((-1, 1)) * rng.randint(2, 20) for _ in range(steps)]
+    return start, [rng.choice((-1, 1)) * rng.randint(2, 20) for _ in range(steps + number % 3 - 1)]
 
 
 def _token_json(token: str, rng: random.Random) -> str:

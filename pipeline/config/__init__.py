@@ -3,7 +3,13 @@
 from tracewright.pipeline.config.generate import GenerateConfig
 from tracewright.pipeline.config.loading import config_hash, load_config, parse_config
 from tracewright.pipeline.config.paths import ConfigPath, ModelName
-from tracewright.pipeline.config.problems import ArithmeticConfig, ColumnsConfig, ProblemsConfig
+from tracewright.pipeline.config.problems import (
+    ArithmeticConfig,
+    ColumnsConfig,
+    DatasetConfig,
+    ProblemsConfig,
+    ReasoningGymConfig,
+)
 from tracewright.pipeline.config.spending import AlertConfig, BudgetConfig
 from tracewright.pipeline.config.teacher import ExampleConfig, PriceConfig, ReasoningConfig, TeacherConfig
 
@@ -13,12 +19,14 @@ __all__ = [
     "BudgetConfig",
     "ColumnsConfig",
     "ConfigPath",
+    "DatasetConfig",
     "ExampleConfig",
     "GenerateConfig",
     "ModelName",
     "PriceConfig",
     "ProblemsConfig",
     "ReasoningConfig",
+    "ReasoningGymConfig",
     "TeacherConfig",
     "config_hash",
     "load_config",

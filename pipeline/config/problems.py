@@ -1,16 +1,17 @@
-"""Which problems a run works on: a file's, or arithmetic that this repository writes."""
+"""Which problems a run works on: a file's, a data set's, a Delta table's, or those that a program writes."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
-from tracewright.pipeline.config.paths import ConfigPath
+from tracewright.pipeline.config.paths import ConfigPath, ModelName
 from tracewright.schemas import AnswerKind
 from tracewright.schemas.base import Frozen
 
-ProblemFormat = Literal["jsonl", "parquet", "gsm8k"]
+ProblemFormat = Literal["jsonl", "parquet", "gsm8k", "delta"]
 
 MAX_ARITHMETIC_OPERATORS = 5
 _FORMATS_BY_SUFFIX: dict[str, ProblemFormat] = {
@@ -19,6 +20,15 @@ _FORMATS_BY_SUFFIX: dict[str, ProblemFormat] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+
+
+_ORIGINS = {
+    "path": "a file",
+    "dataset": "a data set",
+    "reasoning_gym": "problems that reasoning-gym writes",
+    "arithmetic": "problems that tracewright writes",
+}
+_WRITTEN = ("reasoning_gym", "arithmetic")
 
 
 class ColumnsConfig(Frozen):
@@ -73,13 +83,36 @@ class ArithmeticConfig(Frozen):
         return self
 
 
+class DatasetConfig(Frozen):
+    """A data set that the `datasets` library reads: a folder of its own or in the hub's layout, or a hub name."""
+
+    name: ModelName
+    """For example `openai/gsm8k`, or `./data/problems`."""
+    subset: str | None = None
+    """What the hub calls a configuration, for example `main`."""
+    split: str = Field(default="train", min_length=1)
+
+
+class ReasoningGymConfig(Frozen):
+    """Problems that the `reasoning-gym` package writes; it is not among tracewright's own requirements."""
+
+    task: str = Field(min_length=1)
+    """One of its tasks, for example `chain_sum`."""
+    count: int = Field(ge=1)
+    seed: int = Field(default=0, ge=0)
+    settings: dict[str, JsonValue] = {}
+    """The task's own, for example {min_terms: 3}."""
+
+
 class ProblemsConfig(Frozen):
-    """Where the problems come from: `path` or `arithmetic`."""
+    """Where the problems come from: `path`, `dataset`, `reasoning_gym` or `arithmetic`."""
 
     path: ConfigPath | None = None
-    """A file of problems, one a row."""
+    """A file of problems, one a row, or the folder of a Delta table."""
+    dataset: DatasetConfig | None = None
+    reasoning_gym: ReasoningGymConfig | None = None
     format: ProblemFormat | None = None
-    """Guessed from the file's suffix where left out; `gsm8k` has to be said."""
+    """Guessed from the file's suffix where left out; `gsm8k` has to be said. A data set may be `gsm8k` too."""
     columns: ColumnsConfig = ColumnsConfig()
     source: str | None = Field(default=None, min_length=1)
     """What the problems' source is called; the row's own `source`, else the file's name, where left out."""
@@ -96,12 +129,16 @@ class ProblemsConfig(Frozen):
 
     @model_validator(mode="after")
     def _check_one_origin(self) -> Self:
-        if (self.path is None) == (self.arithmetic is None):
-            raise ValueError("expected one of path (a file) and arithmetic (problems that tracewright writes)")
-        others = sorted(self.model_fields_set - {"arithmetic", "path"})
-        if self.arithmetic is not None and others:
-            raise ValueError(f"arithmetic problems take no {', '.join(others)}: leave it out")
-        if self.path is not None and self.format is None and self.path.suffix.lower() not in _FORMATS_BY_SUFFIX:
+        given = [name for name in _ORIGINS if getattr(self, name) is not None]
+        if len(given) != 1:
+            listed = ", ".join(f"{name} ({what})" for name, what in _ORIGINS.items())
+            raise ValueError(f"expected one of {listed}")
+        others = sorted(self.model_fields_set - {*_ORIGINS})
+        if given[0] in _WRITTEN and others:
+            raise ValueError(f"{given[0].replace('_', '-')} problems take no {', '.join(others)}: leave it out")
+        if self.dataset is not None and self.format not in (None, "gsm8k"):
+            raise ValueError(f"a data set is read by `datasets`: leave format: {self.format} out")
+        if self.path is not None and self.format is None and self._guess_format() is None:
             known = ", ".join(_FORMATS_BY_SUFFIX)
             raise ValueError(f"no format, and {self.path.name} ends in none of {known}: add format: jsonl, for example")
         return self
@@ -113,6 +150,21 @@ class ProblemsConfig(Frozen):
         Raises:
             ValueError: there is no file.
         """
-        if self.path is None:
-            raise ValueError("arithmetic problems are in no file and have no format")
-        return self.format or _FORMATS_BY_SUFFIX[self.path.suffix.lower()]
+        found = self.format or self._guess_format()
+        if self.path is None or found is None:
+            raise ValueError("these problems are in no file and have no format")
+        return found
+
+    @property
+    def place(self) -> Path:
+        """The file, or what stands for one in messages."""
+        if self.path is not None:
+            return self.path
+        if self.dataset is not None:
+            return Path(self.dataset.name)
+        return Path(self.reasoning_gym.task if self.reasoning_gym else "arithmetic")
+
+    def _guess_format(self) -> ProblemFormat | None:
+        if self.path is not None and (self.path / "_delta_log").is_dir():
+            return "delta"
+        return None if self.path is None else _FORMATS_BY_SUFFIX.get(self.path.suffix.lower())

@@ -114,8 +114,9 @@ class ProblemReader:
         return int(found[1])
 
     def _file_name(self) -> str:
-        path = self.config.path
-        return "unnamed" if path is None else path.stem.encode(errors="replace").decode()
+        if self.config.dataset is not None:
+            return self.config.dataset.name
+        return self.config.place.stem.encode(errors="replace").decode()
 
 
 def is_parquet(config: ProblemsConfig) -> bool:

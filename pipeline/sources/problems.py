@@ -1,4 +1,4 @@
-"""Problems from files and from this repository's arithmetic, one at a time."""
+"""Problems from files, data sets and programs that write them, one at a time."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from pathlib import Path
 
 from tracewright.pipeline.config import ArithmeticConfig, ProblemsConfig
 from tracewright.pipeline.sources.arithmetic_problems import draw_problems
+from tracewright.pipeline.sources.dataset_rows import count_dataset, read_dataset
+from tracewright.pipeline.sources.delta_rows import count_delta, read_delta
 from tracewright.pipeline.sources.jsonl import count_lines, read_jsonl
 from tracewright.pipeline.sources.parquet_rows import count_rows, read_parquet
 from tracewright.pipeline.sources.problem_rows import ProblemReader, is_parquet
+from tracewright.pipeline.sources.reasoning_gym_problems import draw_reasoning_gym
 from tracewright.pipeline.sources.repeats import SeenRows
 from tracewright.pipeline.sources.rows import Place, Row, RowError, check_input_file, counted, reject_row
-from tracewright.schemas import Problem, Rejection
+from tracewright.schemas import InputError, Problem, Rejection
 
 
 def read_problems(config: ProblemsConfig) -> Iterator[Problem | Rejection]:
-    """Every row of the config's file, in order, as a problem or a rejection; or the arithmetic problems it asks for.
+    """Every row of the config's file or data set, in order, as a problem or a rejection; or the problems to be written.
 
     Rows are read as they are asked for, one at a time; of those that went by, a digest (about 150 bytes) is kept, to
     find repeated ids. `limit` counts problems, not rejections. Deterministic but for the rejections' `created_at`.
@@ -29,9 +32,11 @@ def read_problems(config: ProblemsConfig) -> Iterator[Problem | Rejection]:
     """
     if config.arithmetic is not None:
         return _draw(config.arithmetic)
-    path = _path(config)
-    check_input_file(path)
-    return _limited(_read_file(path, config), config.limit)
+    if config.reasoning_gym is not None:
+        return draw_reasoning_gym(config.reasoning_gym)
+    if config.path is not None and config.file_format != "delta":
+        check_input_file(config.path)
+    return _limited(_read_rows(config), config.limit)
 
 
 def count_problems(config: ProblemsConfig) -> int | None:
@@ -42,12 +47,10 @@ def count_problems(config: ProblemsConfig) -> int | None:
     """
     if config.arithmetic is not None:
         return config.arithmetic.count
-    path = _path(config)
-    check_input_file(path)
-    if not path.is_file():
-        return None
-    rows = count_rows(path) if is_parquet(config) else count_lines(path)
-    return rows if config.limit is None else min(rows, config.limit)
+    if config.reasoning_gym is not None:
+        return config.reasoning_gym.count
+    rows = _count_rows(config)
+    return rows if config.limit is None or rows is None else min(rows, config.limit)
 
 
 def write_problems(path: Path, problems: Iterable[Problem]) -> int:
@@ -67,10 +70,25 @@ def write_problems(path: Path, problems: Iterable[Problem]) -> int:
     return count
 
 
-def _path(config: ProblemsConfig) -> Path:
-    if config.path is None:
-        raise ValueError("a ProblemsConfig has a path or arithmetic")
-    return config.path
+def _count_rows(config: ProblemsConfig) -> int | None:
+    if config.dataset is not None:
+        return count_dataset(config.dataset, config.revision)
+    path = config.place
+    if config.file_format == "delta":
+        return count_delta(path, _delta_version(config))
+    check_input_file(path)
+    if not path.is_file():
+        return None
+    return count_rows(path) if is_parquet(config) else count_lines(path)
+
+
+def _delta_version(config: ProblemsConfig) -> int | None:
+    """A Delta table's revision is a version's number."""
+    if config.revision is None:
+        return None
+    if not config.revision.isdigit():
+        raise InputError(f"problems.revision is {config.revision!r}, expected the number of a Delta table's version")
+    return int(config.revision)
 
 
 def _draw(config: ArithmeticConfig) -> Iterator[Problem]:
@@ -86,12 +104,19 @@ def _limited(problems: Iterator[Problem | Rejection], limit: int | None) -> Iter
             return
 
 
-def _read_file(path: Path, config: ProblemsConfig) -> Iterator[Problem | Rejection]:
+def _read_rows(config: ProblemsConfig) -> Iterator[Problem | Rejection]:
     reader = ProblemReader.from_config(config)
-    rows = read_parquet(path, reader.columns) if is_parquet(config) else read_jsonl(path)
     seen = SeenRows()
-    for row in counted(rows, path):
+    for row in counted(_open_rows(config, reader.columns), config.place):
         yield row if isinstance(row, Rejection) else _read_row(row, reader, seen)
+
+
+def _open_rows(config: ProblemsConfig, columns: list[str]) -> Iterator[Row | Rejection]:
+    if config.dataset is not None:
+        return read_dataset(config.dataset, columns, config.revision)
+    if config.file_format == "delta":
+        return read_delta(config.place, columns, _delta_version(config))
+    return read_parquet(config.place, columns) if is_parquet(config) else read_jsonl(config.place)
 
 
 def _read_row(row: Row, reader: ProblemReader, seen: SeenRows) -> Problem | Rejection:
