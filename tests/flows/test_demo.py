@@ -22,7 +22,8 @@ from tracewright.schemas import Problem
 Runs = tuple[Path, list[dict[str, Any]], str]
 TRACEWRIGHT = str(Path(sys.executable).with_name("tracewright"))
 PROBLEMS = 300
-START_TIMEOUT_SECONDS = 200
+START_TIMEOUT_SECONDS, RUN_TIMEOUT_SECONDS = 300, 600
+pytestmark = pytest.mark.timeout(3 * RUN_TIMEOUT_SECONDS)
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -52,7 +53,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     stderr = ""
     for _ in range(2):
         process = start(*command)
-        stdout, stderr = process.communicate(timeout=280)
+        stdout, stderr = process.communicate(timeout=RUN_TIMEOUT_SECONDS)
         assert process.returncode == 0, stderr
         summaries.append(json.loads(stdout.splitlines()[-1]) | {"version": Store.open(out / "store").version()})
     return out, summaries, stderr
