@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tracewright.pipeline.verify.cases import AnswerCase
-from tracewright.pipeline.verify.choice import compare_choices, extract_choice
-from tracewright.pipeline.verify.extract import Extraction, extract_mathematics
+from tracewright.pipeline.verify.comparison.choice import compare_choices, extract_choice
+from tracewright.pipeline.verify.comparison.mathematics import compare_mathematics, prepare
+from tracewright.pipeline.verify.comparison.short_text import compare_texts, extract_text
+from tracewright.pipeline.verify.evaluation.values import Finding, Truth
+from tracewright.pipeline.verify.extraction.extract import Extraction, extract_mathematics
+from tracewright.pipeline.verify.extraction.programs import extract_program
+from tracewright.pipeline.verify.extraction.thinking import strip_thinking
 from tracewright.pipeline.verify.limits import MAX_ANSWER_CHARS, MAX_COMPLETION_CHARS
-from tracewright.pipeline.verify.mathematics import compare_mathematics, prepare
-from tracewright.pipeline.verify.programs import extract_program
-from tracewright.pipeline.verify.short_text import compare_texts, extract_text
-from tracewright.pipeline.verify.thinking import strip_thinking
-from tracewright.pipeline.verify.values import Finding, Truth
 from tracewright.schemas.problem import AnswerKind
 from tracewright.schemas.verdict import Outcome
 

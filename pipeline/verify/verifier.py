@@ -13,10 +13,10 @@ from typing import Self
 
 from tracewright.pipeline.verify.cascade import Comparison, Decision, compare, decide, refuse
 from tracewright.pipeline.verify.cases import AnswerCase
+from tracewright.pipeline.verify.evaluation.values import Finding, Truth
 from tracewright.pipeline.verify.policy import DEFAULT_POLICY, Policy
-from tracewright.pipeline.verify.tested_programs import judge_program
-from tracewright.pipeline.verify.values import Finding, Truth
-from tracewright.pipeline.verify.workers import WorkerDiedError, Workers, WorkerTimeoutError
+from tracewright.pipeline.verify.processes.tested_programs import judge_program
+from tracewright.pipeline.verify.processes.workers import WorkerDiedError, Workers, WorkerTimeoutError
 from tracewright.schemas.problem import AnswerKind, CodeTest
 from tracewright.schemas.verdict import Outcome, Verdict
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracewright.pipeline.verify import AnswerSource, extract_answer, verify_answer
-from tracewright.pipeline.verify.boxes import find_boxes
-from tracewright.pipeline.verify.thinking import strip_thinking
+from tracewright.pipeline.verify.extraction.boxes import find_boxes
+from tracewright.pipeline.verify.extraction.thinking import strip_thinking
 from tracewright.schemas import Outcome
 
 PIECES = st.sampled_from(json.loads(Path(__file__).with_name("pieces.json").read_text(encoding="utf-8")))

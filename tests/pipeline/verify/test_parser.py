@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tracewright.pipeline.verify.evaluation.values import exact_value
 from tracewright.pipeline.verify.failures import LimitError, UnreadableError
-from tracewright.pipeline.verify.nodes import Apply, Group, Number, Quantity, Symbol, Words
-from tracewright.pipeline.verify.parser import parse_answer
-from tracewright.pipeline.verify.tokens import Commas
-from tracewright.pipeline.verify.values import exact_value
+from tracewright.pipeline.verify.grammar.nodes import Apply, Group, Number, Quantity, Symbol, Words
+from tracewright.pipeline.verify.grammar.parser import parse_answer
+from tracewright.pipeline.verify.grammar.tokens import Commas
 
 PIECES = st.sampled_from(json.loads(Path(__file__).with_name("pieces.json").read_text(encoding="utf-8")))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tracewright.pipeline.verify.sandbox import run_tests
+from tracewright.pipeline.verify.processes.sandbox import run_tests
 from tracewright.schemas import Outcome
 
 SECONDS = 10.0

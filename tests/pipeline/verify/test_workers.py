@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tracewright.pipeline.verify import AnswerCase, AnswerVerifier, verify_answer
-from tracewright.pipeline.verify.workers import Workers, WorkerTimeoutError
+from tracewright.pipeline.verify.processes.workers import Workers, WorkerTimeoutError
 from tracewright.schemas import Outcome
 
 INTEGRAL = "\\int_0^1 x^2 dx"

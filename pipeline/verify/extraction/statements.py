@@ -1,0 +1,194 @@
+"""The answer that prose states: the formula, the number or the words that it comes to."""
+
+from __future__ import annotations
+
+import re
+
+from tracewright.pipeline.verify.comparison.units import is_unit
+from tracewright.pipeline.verify.extraction.phrases import before_clause, first_sentence, retracted, starts_as_answer
+from tracewright.pipeline.verify.extraction.spans import Interval as Span
+from tracewright.pipeline.verify.extraction.spans import formulas_in, runs_in
+from tracewright.pipeline.verify.grammar.number_words import NUMBER_WORDS
+
+_LINK = re.compile(
+    r"\s*(?:[,;&、，]|(?:[,;]\s*)?\(?(?:and|or|和|或)\b(?:\s+(?:maybe|perhaps|possibly|also|else|even))?"
+    r"|[,;]?\s*\(?(?:maybe|perhaps|possibly)\b"
+    r"|\s+(?:in|out of)|[,;.]?\s*(?:or |and )?(?:it |that |this )?(?:could|might|may)(?: also)? be\b"
+    r")\s*\(?",
+    re.IGNORECASE,
+)
+_LEAD = re.compile(
+    r"(?:(?:either|both|approximately|approx\.?|about|around|roughly|exactly|equal(?:s| to)?|simply|just|only|thus|"
+    r"therefore|indeed|hence|given by|going to be|for sure|definitely|clearly|probably|likely|most|maybe|perhaps|"
+    r"that|now|the (?:number|value|integer|fraction|pair|set|interval))\b[\s:,]*)+",
+    re.IGNORECASE,
+)
+_QUALIFIER = re.compile(
+    r"(?:\b(?:at (?:least|most)|(?:more|less|fewer|greater|larger|smaller|other|bigger|higher|lower) than"
+    r"(?: or equal to)?|except(?: for)?|not(?: equal to)?|isn't|aren't|cannot be|can't be|never|anything but|"
+    r"all but|over|under|above|below|"
+    r"exceeds|up to|minus|negative|multiples? of|divisible by|between|nearly|almost|without|excluding|unless|no)\s+)$",
+    re.IGNORECASE,
+)
+_DENIAL = re.compile(
+    r"(?:n['’]t|\b(?:not|never|doubt|unlikely|false|nobody))\b[^.!?,;:\n]{0,40}\b(?:is|are|be|equals?|that)\s+$",
+    re.IGNORECASE,
+)
+"""`I don't think it is 5`."""
+_MAX_QUALIFIER_CHARS = 80
+_QUOTES = ("'", '"', "”", "’")
+_VERDICT = re.compile(
+    r"\b(?:no(?: real)? solutions?|does not exist|infinitely many(?: solutions)?|undefined|all real numbers|"
+    r"cannot be determined|not enough information)\b",
+    re.IGNORECASE,
+)
+_NEXT_NUMBER = re.compile(r"\s*\(?[$€£]?\d")
+_UNIT_BETWEEN = re.compile(r"\s*([A-Za-z]+)\.?,?\s+(?:and\s+)?")
+_UNIT_AFTER_NUMBER = re.compile(r"\d+\s*[A-Za-z]{2,}")
+_NEXT_RESULT = re.compile(
+    r"[.!?;]\s|[\n,:]|\b(?:is|are|was|were|so|thus|then|hence|therefore|equals?|gives?|gets?|makes?|leaves?|becomes?|"
+    r"totals?|has|have|had|means?|not|or|costs?|earns?|needs?|comes?|left with)\b",
+    re.IGNORECASE,
+)
+_CONTRAST = re.compile(
+    r"(?<=[\d$)])(?P<unit>%| [A-Za-z]{1,20})?(?:, (?:and |but )?not"
+    r"| (?:rather than|instead of)|, which (?:is|are) (?:more|less|fewer|greater|higher|lower|larger|smaller) than) "
+    r"(?:[$€£]?\d|\$|\\[(a-z])[^.!?\n]{0,100}"
+)
+"""`$40, not $50`."""
+_SPACES = re.compile(r"[ \t]{2,}")
+_STEP = re.compile(r"[$\s]*(?:\d[^=]{0,100}[A-Za-z]|[A-Za-z][^=]{0,100}[-+*/^])[^=]{0,100}=")
+"""An equation that is solved and not a value: `3n = 45 and n = 15`."""
+_ENUMERATION = re.compile(
+    r"^[ \t]*(?:[#*]+\s*)?(?:(?:step|case|part|question|problem)\s+\d+\s*[:.)]?|\d+[.)](?=\s))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_REMARK = re.compile(r"(?<=[\w%$]) \((?P<inside>[^()$\\]{3,200})\)")
+_ALTERNATIVE = re.compile(r"\b(?:or|maybe|perhaps)\b")
+_GROUNDS = re.compile(
+    # Not at the start of a sentence: `Since there are 12, it is 24` has its answer behind the grounds. Nor with an
+    # equation in it: that is how the answer was found.
+    r",?[ \t]+(?:(?:since|because)\s(?!.*=)|(?:(?:attained|achieved|reached) (?:at|when|for)"
+    r"|(?<=[A-Za-z] )out of(?=\s\d))\s)(?!.*\b(?:so|thus|then|hence|therefore)\b)",
+    re.DOTALL,
+)
+_NEXT_SENTENCE = re.compile(r"[.!?]\s+(?=[A-Z])|\n")
+_QUESTION = re.compile(r"(?:^|(?<=[.!?\n]))(?:[^.!?\n]|\.(?=\d)){0,300}\?(?=[\s*\"')]+\S)")
+"""A question that something follows: `Is it 5? No.` does not answer 5."""
+_ASIDE = re.compile(
+    r"(?<=[.!?\n])[ \t]*(?:Note|Remark|P\.?S|I hope|Let me know|Hope|Check(?:ing)?[:,]|Verification|To (?:check|verify)"
+    r"|Let(?:'s| us| me) (?:check|verify|double-check))",
+    re.IGNORECASE,
+)
+"""Behind it stands no answer, unless it takes one back."""
+
+
+def answer_in_phrase(phrase: str) -> str:
+    """A sentence's answer: what it begins with, if that is mathematics, or its last formula or number."""
+    lead = _LEAD.match(phrase)
+    phrase = phrase[lead.end() :] if lead else phrase
+    if starts_as_answer(phrase):
+        return before_clause(phrase)
+    return last_mathematics(phrase) or phrase
+
+
+def last_mathematics(text: str) -> str | None:
+    """The last formula or number of a text, with those it is listed with and the words after it in its sentence.
+
+    Words that make another answer of it (`at least 5`) belong to it. A last sentence that says that there is no
+    solution, or that all numbers are, is the answer itself.
+    """
+    text = _without_asides(text)
+    formulas = formulas_in(text)
+    spans = sorted([*formulas, *runs_in(text, formulas)])
+    *_, verdict = [None, *_VERDICT.finditer(text)]
+    if verdict and (not spans or spans[-1][1] < verdict.start()):
+        return verdict.group() + before_clause(first_sentence(text[verdict.start() :])[len(verdict.group()) :])
+    if not spans:
+        return _last_number_words(text)
+    start, end = _chosen(text, spans)
+    after = text[end:].split("\n", 1)[0]
+    tail = "" if after[:1] in _QUOTES else after[: len(after) - len(after.lstrip())] + first_sentence(after)
+    return text[start:end] + before_clause(_NEXT_NUMBER.split(tail)[0])
+
+
+def _last_number_words(text: str) -> str | None:
+    """The last number in words, with what follows it in its sentence; a lone `one` may be no number."""
+    *_, last = [None, *NUMBER_WORDS.finditer(text)]
+    if last is None or last.group().casefold() == "one":
+        return None
+    return f"{last.group()} {before_clause(first_sentence(text[last.end() :]))}".strip()
+
+
+def _chosen(text: str, spans: list[Span]) -> Span:
+    """The span of the answer: the last one, or an equation that it belongs to, with what it is linked to."""
+    start, end = spans.pop()
+    equation = _equation_before(text, spans, start, end)
+    if equation is not None:
+        spans, (start, end) = spans[:equation], spans[equation]
+    while spans and _is_linked(text, spans[-1], start, end):
+        start, _ = spans.pop()
+    before = text[max(0, start - _MAX_QUALIFIER_CHARS) : start]
+    qualifier = _DENIAL.search(before) or (None if "=" in text[start:end] else _QUALIFIER.search(before))
+    if qualifier:
+        start -= len(qualifier.group())
+    return start, end
+
+
+def _without_asides(text: str) -> str:
+    """The text without notes behind the answer, grounds, numbers of steps and remarks in parentheses."""
+    aside = _ASIDE.search(text)
+    aside = None if aside and retracted(text[aside.end() :]) else aside
+    text = _without_grounds(_QUESTION.sub("", text[: aside.start()] if aside else text))
+    text = _CONTRAST.sub(r"\g<unit>", _ENUMERATION.sub("", _SPACES.sub(" ", text)))
+    return _REMARK.sub(lambda found: "" if _is_remark(found["inside"]) else found.group(), text)
+
+
+def _is_remark(inside: str) -> bool:
+    """Whether what stands in parentheses is words, and no other answer."""
+    return re.search(r"[A-Za-z]{3}", inside) is not None and not _ALTERNATIVE.search(inside)
+
+
+def _is_linked(text: str, before: Span, start: int, end: int) -> bool:
+    """Whether a formula or number goes on with the one `before` it: a list, a share, a ratio."""
+    between = text[before[1] : start]
+    if "=" in text[start:end] and _STEP.match(text, *before):
+        return False
+    if _LINK.fullmatch(between) or (between.strip() == "to" and "ratio" in text[: before[1]].casefold()):
+        return True
+    # `5 ft 6 in`
+    unit = _UNIT_BETWEEN.fullmatch(between)
+    return unit is not None and is_unit(unit[1]) and bool(_UNIT_AFTER_NUMBER.match(text, start))
+
+
+def _equation_before(text: str, spans: list[Span], start: int, end: int) -> int | None:
+    """The equation whose result the last number only says more of: `120/24 = 5 hours to read 120 pages`.
+
+    It stands in the same sentence, and no word between them (`so`, `is`, `gives` …) states another result.
+    """
+    if _is_equation(text, start, end):
+        return None
+    for index in range(len(spans) - 1, -1, -1):
+        # Piece by piece, so that a long text of numbers is read once.
+        if _NEXT_RESULT.search(text, spans[index][1], start):
+            return None
+        start = spans[index][0]
+        if _is_equation(text, *spans[index]):
+            return index
+    return None
+
+
+def _is_equation(text: str, start: int, end: int) -> bool:
+    """Whether a span holds an equals sign, or is the number behind one."""
+    return "=" in text[start:end] or text[max(0, start - 3) : start].rstrip(" $").endswith("=")
+
+
+def _without_grounds(text: str) -> str:
+    """The text without a last clause that gives grounds: `it is $100, since each costs $5`."""
+    *_, grounds = [None, *_GROUNDS.finditer(text)]
+    if grounds is None or _NEXT_SENTENCE.search(text, grounds.end()):
+        return text
+    *_, sentence = [None, *_NEXT_SENTENCE.finditer(text, 0, grounds.start())]
+    return (
+        text[: grounds.start()] if re.search(r"\d", text[sentence.end() if sentence else 0 : grounds.start()]) else text
+    )

@@ -1,0 +1,69 @@
+"""A place in a list of tokens, with the limit on nesting."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from tracewright.pipeline.verify.failures import LimitError, UnreadableError
+from tracewright.pipeline.verify.grammar.tokens import Kind, Token
+from tracewright.pipeline.verify.limits import MAX_NESTING
+
+
+class Cursor:
+    """Reads tokens one by one."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self._tokens = tokens
+        self._position = 0
+        self._depth = 0
+
+    @property
+    def token(self) -> Token:
+        """The next token; the last one is the end."""
+        return self._tokens[self._position]
+
+    def look(self, ahead: int = 1) -> Token:
+        """A token after the next one."""
+        return self._tokens[min(self._position + ahead, len(self._tokens) - 1)]
+
+    def advance(self) -> Token:
+        """Take the next token."""
+        token = self.token
+        if token.kind is not Kind.END:
+            self._position += 1
+        return token
+
+    def at(self, *signs: str) -> bool:
+        """Whether the next token is one of these signs."""
+        return self.token.kind is Kind.SIGN and self.token.text in signs
+
+    def accept(self, *signs: str) -> str | None:
+        """Take the next token if it is one of these signs."""
+        return self.advance().text if self.at(*signs) else None
+
+    def expect(self, *signs: str) -> str:
+        """Take the next token, which must be one of these signs."""
+        sign = self.accept(*signs)
+        if sign is None:
+            raise UnreadableError(f"expected {' or '.join(signs)} and found {self.token.text or 'the end'!r}")
+        return sign
+
+    def split_number(self, digits: int) -> None:
+        """Cut the next token, a number, after so many characters: `\\frac12` has the arguments 1 and 2."""
+        token = self.token
+        self._tokens[self._position : self._position + 1] = [
+            Token(Kind.NUMBER, token.text[:digits], token.spaced),
+            Token(Kind.NUMBER, token.text[digits:]),
+        ]
+
+    @contextmanager
+    def nested(self) -> Generator[None]:
+        """One level deeper, up to the limit."""
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            raise LimitError(f"the answer is nested more than {MAX_NESTING} levels deep")
+        try:
+            yield
+        finally:
+            self._depth -= 1
