@@ -1,4 +1,4 @@
-"""`rescore` and `rollouts`: what the traces of a store, and their steps, are worth."""
+"""`rescore`, `rollouts` and `rewards`: what the traces of a store, and their steps, are worth."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command("rescore")(rescore)
     app.command("rollouts")(rollouts)
+    app.command("rewards")(rewards)
 
 
 def rescore(
@@ -81,6 +82,37 @@ def rollouts(
         f"{counts.present:,} were there, {counts.failed:,} failed, {counts.passed_over:,} traces passed over"
         f"{'; the budget is spent' if counts.out_of_budget else ''}"
     )
+    if as_json:
+        typer.echo(json.dumps(vars(counts)))
+
+
+def rewards(
+    store: Annotated[Path, typer.Argument(help="The store's folder.")],
+    base_url: Annotated[str, typer.Option(help="Of vLLM with `--runner pooling`: http://127.0.0.1:8000")],
+    model: Annotated[str, typer.Option(help="The name under which the reward model is served.")],
+    step_mark: Annotated[
+        str, typer.Option(help="What the model reads after every step: the token of its server's step_tag_id.")
+    ] = "<extra_0>",
+    where: Annotated[str | None, typer.Option(help='A filter, such as: outcome == "incorrect"')] = None,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Ask a learned process reward model for every step of a store's traces; its numbers stay apart from confidence.
+
+    They go to STORE/rewards/MODEL/. Run again it asks for what is missing.
+    """
+    from tracewright.pipeline.confidence.reward_model import RewardModelSettings
+    from tracewright.pipeline.filter import parse_filter
+    from tracewright.pipeline.rewards import rewards_folder
+    from tracewright.pipeline.store import Store
+
+    chosen = None if where is None else parse_filter(where)
+    name = model.strip("/").replace("/", "--")
+    folder = rewards_folder(Store.open(store), name)
+    configure_prefect(store)
+    from tracewright.flows.rewards import rewards as flow
+
+    counts = flow(store, name, RewardModelSettings(base_url, model, step_mark=step_mark), chosen)
+    say(f"{folder}: {counts.traces:,} traces scored ({counts.steps:,} steps), {counts.present:,} were there")
     if as_json:
         typer.echo(json.dumps(vars(counts)))
 
