@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
-from tracewright.pipeline.curate import Curated, ExactDuplicates, LengthLimits, NoFailedStep, Outcomes
+from tracewright.pipeline.curate import (
+    Curated,
+    ExactDuplicates,
+    LengthLimits,
+    NearDuplicates,
+    NoFailedStep,
+    Outcomes,
+    Repetition,
+    Stage,
+)
 from tracewright.pipeline.curate import curate as run_curation
 from tracewright.pipeline.store import Store
 
@@ -15,15 +25,21 @@ STAGES = (
     Outcomes(),
     NoFailedStep(),
     LengthLimits(max_tokens=4000),
+    Repetition(),
     ExactDuplicates(),
+    NearDuplicates(over="problem"),
+    NearDuplicates(over="reasoning"),
 )
+"""What a store is curated by where no config says otherwise. Decontamination needs to be told the benchmarks' files."""
 
 
 @flow(name="curate", validate_parameters=False)
-def curate(store: Path, name: str, where: str | None = None) -> Curated:
+def curate(
+    store: Path, name: str, where: str | None = None, stages: Sequence[Stage] = STAGES, at: int | None = None
+) -> Curated:
     """Keep the traces that are right, whole and different, and say why each other one was turned away."""
     opened = Store.open(store)
-    curated = run_curation(opened, STAGES, name=name, where=where)
+    curated = run_curation(opened, stages, name=name, where=where, at=at)
     with opened.writer() as writer:
         for rejection in curated.rejections:
             writer.add_rejection(rejection)

@@ -172,5 +172,5 @@ class Rejection(Frozen):
     reason: str
     numbers: dict[str, float] = {}
     row: str = ""
-    """The row as it came, as far as it could be read; long ones are cut."""
+    """The row as it came, as far as it could be read; long ones are cut. Of a curation's stage, the evidence."""
     created_at: Timestamp

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tracewright.pipeline.curate.run import run_stages
 from tracewright.pipeline.curate.slices import Slice, write_slice
-from tracewright.pipeline.curate.stages import Matching, Stage
+from tracewright.pipeline.curate.stage import Stage
+from tracewright.pipeline.curate.stages import Matching
 from tracewright.pipeline.curate.texts import TEXT_SOURCES, add_text_columns
 from tracewright.pipeline.filter import parse_filter
 from tracewright.pipeline.store import Store

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import polars as pl
 
-from tracewright.pipeline.curate.stages import Stage
+from tracewright.pipeline.curate.stage import EVIDENCE, Stage
 from tracewright.schemas.ids import make_id
 from tracewright.schemas.release import StageCount
 from tracewright.schemas.trace import Rejection
@@ -45,24 +45,41 @@ def run_stages(rows: pl.DataFrame, stages: Sequence[Stage], *, at: datetime) -> 
     counts: list[StageCount] = []
     rejections: list[Rejection] = []
     for stage in stages:
-        judged = rows.with_columns(stage.reasons(rows).alias("reason"))
-        away = judged.filter(pl.col("reason").is_not_null())
-        rows = judged.filter(pl.col("reason").is_null()).drop("reason")
+        judgements = _as_frame(stage.reasons(rows))
+        away = pl.concat([rows.drop(judgements.columns, strict=False), judgements], how="horizontal")
+        away = away.filter(pl.col("reason").is_not_null())
+        numbers = (*stage.numbers, *(name for name in judgements.columns if name not in ("reason", EVIDENCE)))
         reasons = dict(away.group_by("reason").len().sort("reason").iter_rows())
-        counts.append(StageCount(stage=stage.kind, rows_in=judged.height, rows_out=rows.height, reasons=reasons))
-        rejections.extend(_to_rejections(stage, away, at))
+        kept = rows.filter(judgements["reason"].is_null())
+        counts.append(StageCount(stage=_name(stage), rows_in=rows.height, rows_out=kept.height, reasons=reasons))
+        rejections.extend(_to_rejections(stage, away, numbers, at))
+        rows = kept
     return StageRun(rows, tuple(counts), tuple(rejections))
 
 
-def _to_rejections(stage: Stage, away: pl.DataFrame, at: datetime) -> Iterator[Rejection]:
-    name = f"{CURATION}.{stage.kind}"
+def _as_frame(judgements: pl.Series) -> pl.DataFrame:
+    if isinstance(judgements.dtype, pl.Struct):
+        return judgements.struct.unnest()
+    return judgements.alias("reason").to_frame()
+
+
+def _name(stage: Stage) -> str:
+    """The kind, and what it looks over where there is a choice: a curation may have it twice."""
+    over = stage.describe().get("over")
+    return f"{stage.kind}.{over}" if over else stage.kind
+
+
+def _to_rejections(stage: Stage, away: pl.DataFrame, numbers: tuple[str, ...], at: datetime) -> Iterator[Rejection]:
+    name = f"{CURATION}.{_name(stage)}"
     settings = json.dumps(stage.describe(), sort_keys=True)
-    for row in away.select("trace_id", "reason", *stage.numbers).iter_rows(named=True):
+    columns = ["trace_id", "reason", *numbers, *([EVIDENCE] if EVIDENCE in away.columns else [])]
+    for row in away.select(columns).iter_rows(named=True):
         yield Rejection(
             rejection_id=make_id("rejection", name, settings, row["trace_id"], row["reason"]),
             stage=name,
             subject=row["trace_id"],
             reason=row["reason"],
-            numbers={number: float(row[number]) for number in stage.numbers if row[number] is not None},
+            numbers={number: float(row[number]) for number in numbers if row[number] is not None},
+            row=row.get(EVIDENCE) or "",
             created_at=at,
         )

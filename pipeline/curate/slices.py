@@ -15,14 +15,14 @@ from tracewright.schemas.ids import hash_content
 from tracewright.schemas.release import StageCount
 
 FOLDER = "slices"
-_NAME = r"[a-z0-9][a-z0-9._-]{0,95}"
+SLICE_NAME = r"[a-z0-9][a-z0-9._-]{0,95}"
 
 
 class Slice(Frozen):
     """A saved choice of traces: a filter, and what curation stages kept of it."""
 
     format: Literal["tracewright-slice/1"] = "tracewright-slice/1"
-    name: str = Field(pattern=f"^{_NAME}$")
+    name: str = Field(pattern=f"^{SLICE_NAME}$")
     where: str | None = None
     store_version: Count | None = None
     """The version that the stages read; None for a filter alone, which fits every version."""
@@ -73,11 +73,11 @@ def read_slice(store: Path, name: str) -> Slice:
 
 def list_slices(store: Path) -> list[str]:
     """The names of all slices."""
-    return sorted(path.stem for path in (store / FOLDER).glob("*.json") if re.fullmatch(_NAME, path.stem))
+    return sorted(path.stem for path in (store / FOLDER).glob("*.json") if re.fullmatch(SLICE_NAME, path.stem))
 
 
 def _path(store: Path, name: str) -> Path:
-    if not re.fullmatch(_NAME, name):
+    if not re.fullmatch(SLICE_NAME, name):
         raise InputError(
             f"{name!r} can't name a slice: use up to 96 of a–z, 0–9, '.', '_' and '-', a letter or digit first"
         )

@@ -18,12 +18,15 @@ _KEY_BYTES = 16
 
 
 def add_text_columns(frame: pl.DataFrame, tables: Iterable[pa.Table], names: Iterable[str]) -> pl.DataFrame:
-    """The frame with the named columns; `tables` hold `TEXT_SOURCES` of at least its traces."""
+    """The frame with the named columns; `tables` hold `TEXT_SOURCES` of at least its traces.
+
+    `text_key` and `problem_key` take 16 bytes for each trace; `text` and `question_text` take what the texts take.
+    """
     names = sorted(set(names) - set(frame.columns))
     if not names:
         return frame
-    none = pl.DataFrame(schema={"trace_id": pl.String, **dict.fromkeys(names, pl.Binary)})
-    made = pl.concat([none, *(_make_columns(table, names, none.schema) for table in tables)])
+    schema = pl.Schema({"trace_id": pl.String(), **{name: _MAKERS[name][2] for name in names}})
+    made = pl.concat([pl.DataFrame(schema=schema), *(_make_columns(table, names, schema) for table in tables)])
     return frame.join(made, on="trace_id", how="left", maintain_order="left")
 
 
@@ -38,15 +41,22 @@ def hash_problem(problem: dict[str, Any]) -> bytes:
     return hash_text(hash_content(" ".join(problem["question"].split()), problem["choices"] or [], images))
 
 
-_MAKERS: dict[str, tuple[str, Callable[[Any], bytes]]] = {
-    "text_key": ("text", hash_text),
-    "problem_key": ("problem", hash_problem),
+def join_question(problem: dict[str, Any]) -> str:
+    """The question and its options, one a line."""
+    return "\n".join([problem["question"], *(problem["choices"] or [])])
+
+
+_MAKERS: dict[str, tuple[str, Callable[[Any], Any], pl.DataType]] = {
+    "text": ("text", str, pl.String()),
+    "text_key": ("text", hash_text, pl.Binary()),
+    "problem_key": ("problem", hash_problem, pl.Binary()),
+    "question_text": ("problem", join_question, pl.String()),
 }
 
 
 def _make_columns(table: pa.Table, names: list[str], schema: pl.Schema) -> pl.DataFrame:
     columns: dict[str, list[Any]] = {"trace_id": table["trace_id"].to_pylist()}
     for name in names:
-        source, make = _MAKERS[name]
+        source, make, _ = _MAKERS[name]
         columns[name] = [make(value) for value in table[source].to_pylist()]
     return pl.DataFrame(columns, schema=schema)

@@ -28,7 +28,7 @@ from tracewright.pipeline.curate import (
     run_stages,
     write_slice,
 )
-from tracewright.pipeline.curate.stages import Judgement
+from tracewright.pipeline.curate.stage import Judgement
 from tracewright.pipeline.store import Store
 from tracewright.schemas import InputError, MissingInputError, Rejection, StoreError, Trace
 
