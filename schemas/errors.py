@@ -25,6 +25,10 @@ class StoreError(TracewrightError, OSError):
     """The store can't be read or written: a full disk, a read-only folder, a second writer. What is there is intact."""
 
 
+class StoreBusyError(StoreError):
+    """Another process does the same work on the store just now: wait for it, or stop it."""
+
+
 class SchemaVersionError(TracewrightError, ValueError):
     """Data was written by a newer schema than this version reads: upgrade tracewright."""
 

@@ -125,6 +125,8 @@ class Tombstone(Frozen):
 
     reason: str = Field(min_length=1)
     yanked_at: Timestamp
+    trace_ids: tuple[str, ...] = ()
+    """Those of its traces that were taken down, sorted; none where the release was withdrawn for another reason."""
 
 
 class ReleaseManifest(Frozen):

@@ -5,6 +5,8 @@ from tracewright.pipeline.release.create import create_release
 from tracewright.pipeline.release.parquet import FileLimits
 from tracewright.pipeline.release.reader import Release, open_release
 from tracewright.pipeline.release.register import RegisteredRelease, find_releases
+from tracewright.pipeline.release.takedown import finish_takedowns, take_down
+from tracewright.pipeline.release.vacuum import vacuum_store
 from tracewright.pipeline.release.verify import verify_release
 from tracewright.pipeline.release.withdraw import ReleaseFacts, show_release, yank_release
 
@@ -17,8 +19,11 @@ __all__ = [
     "create_release",
     "diff_releases",
     "find_releases",
+    "finish_takedowns",
     "open_release",
     "show_release",
+    "take_down",
+    "vacuum_store",
     "verify_release",
     "yank_release",
 ]

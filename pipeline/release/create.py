@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracewright.pipeline.cards import render_card, render_croissant
+from tracewright.pipeline.duplicates import cluster_problems
 from tracewright.pipeline.release.calibration import measure_calibration, share_with_figures
 from tracewright.pipeline.release.failpoints import PublishPoint
 from tracewright.pipeline.release.layout import (
@@ -43,7 +44,7 @@ from tracewright.pipeline.store import Store
 from tracewright.pipeline.store.disk import explain_disk_errors
 from tracewright.pipeline.store.failpoints import reach
 from tracewright.schemas.arrow import schema_hash
-from tracewright.schemas.errors import InputError, MissingInputError
+from tracewright.schemas.errors import InputError, MissingInputError, StoreError
 from tracewright.schemas.ids import HELD_OUT_SHARE
 from tracewright.schemas.migrations import SCHEMA_VERSION
 from tracewright.schemas.release import ReleaseFile, ReleaseManifest, ReleaseRow, StageCount
@@ -110,13 +111,14 @@ def create_release(
     check_names(name, version)
     _check_languages(languages)
     _check_out(out)
-    selection = select_traces(store, where=where, slice_name=slice, at=at, review_watermark=review_watermark)
-    with claim_version(store.path, name, version) as claim, _make_aside(out) as folder:
+    with store.keep_versions(), claim_version(store.path, name, version) as claim, _make_aside(out) as folder:
+        selection = select_traces(store, where=where, slice_name=slice, at=at, review_watermark=review_watermark)
         request = _Request(name, claim.version, seed, test_share, languages, limits or FileLimits())
         reach(PublishPoint.FOLDER_MADE)
         manifest = _write_release(store, folder, selection, request)
         claim.record(out, manifest, published=False)
         reach(PublishPoint.REGISTERED)
+        _check_not_taken_down(store, selection)
         _check_out(out)
         folder.rename(out)
         sync(out.parent)
@@ -124,6 +126,12 @@ def create_release(
         claim.record(out, manifest, published=True)
         reach(PublishPoint.PUBLISHED)
     return manifest
+
+
+def _check_not_taken_down(store: Store, selection: Selection) -> None:
+    """A takedown that begins after this one's entry is in the register finds it there and waits for it."""
+    if not store.removals.removed_ids().isdisjoint(selection.frame["trace_id"].to_list()):
+        raise StoreError("traces of this release were taken down while it was made: run the same command again")
 
 
 def _check_languages(languages: tuple[str, ...]) -> None:
@@ -182,7 +190,7 @@ def _write_rows(
     chosen = pa.array(selection.frame["trace_id"].to_list(), pa.string())
     # Of all traces of the version: what asks nearly the same as a held-out problem is not trained on either.
     questions = different_questions(store.iter_tables(selection.version, ["problem.question"]))
-    plan = plan_splits(questions, test_share=request.test_share, seed=request.seed)
+    plan = plan_splits(questions, test_share=request.test_share, seed=request.seed, cluster=cluster_problems)
     for traces in store.iter_tables(selection.version, SOURCE_COLUMNS):
         tally.observe_source(traces)
         kept = traces.filter(pc.is_in(traces["trace_id"], value_set=chosen))

@@ -89,10 +89,33 @@ def claim_version(store: Path, name: str, version: str | None) -> Generator[Clai
     folder = store / FOLDER
     with explain_disk_errors(folder, "making the folder"):
         folder.mkdir(exist_ok=True)
-    with hold(folder / f".{name}.lock"):
-        _settle(store, name)
+    with lock_name(store, name):
+        settle_name(store, name)
         taken = find_releases(store, name)
         yield Claim(store, name, _next_version(taken) if version is None else _check_free(version, taken, store))
+
+
+def find_pinned_versions(store: Path) -> set[int]:
+    """The store versions that releases were made from, those that are being made included."""
+    return {entry.store_version for entry in _read_all(store)}
+
+
+def registered_names(store: Path) -> list[str]:
+    """The names of all releases, those that are being made included."""
+    return sorted({entry.name for entry in _read_all(store)})
+
+
+@contextmanager
+def lock_name(store: Path, name: str) -> Generator[None]:
+    """Wait until nobody makes a release of that name, and let nobody begin."""
+    with hold(store / FOLDER / f".{name}.lock"):
+        yield
+
+
+def settle_name(store: Path, name: str) -> list[RegisteredRelease]:
+    """The releases of that name, after what killed processes left was settled. The caller holds the name's lock."""
+    _settle(store, name)
+    return find_releases(store, name)
 
 
 def check_names(name: str, version: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,21 +55,51 @@ def yank_release(directory: Path, reason: str) -> Tombstone:
     """
     directory = Path(directory)
     manifest = read_manifest(directory)
-    reason = reason.strip()
-    if not 1 <= len(reason) <= MAX_REASON_CHARS:
-        raise InputError(
-            f"the reason has {len(reason)} characters: give 1 to {MAX_REASON_CHARS} that a reader understands"
-        )
+    reason = check_reason(reason)
     if (earlier := read_tombstone(directory)) is not None:
         raise InputError(
             f"{manifest.name}@{manifest.version} was withdrawn on {earlier.yanked_at:%Y-%m-%d} already, because: "
             f"{earlier.reason}"
         )
     tombstone = Tombstone(reason=reason, yanked_at=datetime.now(UTC))
-    path = directory / TOMBSTONE
-    with explain_disk_errors(path, "writing"):
-        replace_file(path, (tombstone.model_dump_json(indent=2) + "\n").encode())
+    _write(directory, tombstone)
     return tombstone
+
+
+def add_takedown(directory: Path, reason: str, trace_ids: Collection[str]) -> Tombstone:
+    """Withdraw a release because traces of it were taken down; one that is withdrawn already gets a fuller tombstone.
+
+    Raises:
+        MissingInputError: there is no release.
+        IntegrityError: its manifest or tombstone is damaged.
+        StoreError: the tombstone can't be written.
+    """
+    read_manifest(directory)
+    earlier = read_tombstone(directory)
+    if earlier is not None and set(trace_ids) <= set(earlier.trace_ids):
+        return earlier
+    ids = sorted({*trace_ids, *(earlier.trace_ids if earlier else ())})
+    tombstone = Tombstone(
+        reason=f"{earlier.reason}; {reason}" if earlier and reason not in earlier.reason else reason,
+        yanked_at=earlier.yanked_at if earlier else datetime.now(UTC),
+        trace_ids=tuple(ids),
+    )
+    _write(directory, tombstone)
+    return tombstone
+
+
+def check_reason(reason: str) -> str:
+    """The reason without white space around it.
+
+    Raises:
+        InputError: it is empty or too long.
+    """
+    reason = reason.strip()
+    if not 1 <= len(reason) <= MAX_REASON_CHARS:
+        raise InputError(
+            f"the reason has {len(reason)} characters: give 1 to {MAX_REASON_CHARS} that a reader understands"
+        )
+    return reason
 
 
 def show_release(directory: Path) -> ReleaseFacts:
@@ -80,6 +111,12 @@ def show_release(directory: Path) -> ReleaseFacts:
     """
     directory = Path(directory)
     return ReleaseFacts(read_manifest(directory), read_tombstone(directory))
+
+
+def _write(directory: Path, tombstone: Tombstone) -> None:
+    path = directory / TOMBSTONE
+    with explain_disk_errors(path, "writing"):
+        replace_file(path, (tombstone.model_dump_json(indent=2) + "\n").encode())
 
 
 def _join(counts: dict[str, int]) -> str:

@@ -51,17 +51,29 @@ class ShardCommitter(Generic[ModelT]):
                 if named and named[2] == self._writer and int(named[1]) >= expected:
                     path.unlink(missing_ok=True)
 
-    def commit(self, rows: pa.Table, replaced: Sequence[StoredFile] = ()) -> StoredFile:
+    def commit(self, rows: pa.Table, replaced: Sequence[StoredFile] = (), *, changes_data: bool = True) -> StoredFile:
         """Write the rows as a shard and commit it, durably, in the place of others where some are given.
+
+        `changes_data` is what the log says to those who follow it: False where the rows are the replaced ones.
 
         Raises:
             StoreError, DeltaError, OSError: the table is as it was.
         """
         shard = self._write(rows)
-        self._commit(shard, replaced)
+        self._commit([shard], replaced, changes_data)
         self._table.sync_log(self.delta.version())
         reach(Failpoint.LOG_SYNCED)
         return shard
+
+    def swap(self, old: Sequence[StoredFile], new: Sequence[StoredFile]) -> None:
+        """Commit files that are written already in the place of others.
+
+        Raises:
+            StoreError, DeltaError, OSError: the table is as it was.
+        """
+        self._commit(new, old, changes_data=True)
+        self._table.sync_log(self.delta.version())
+        reach(Failpoint.LOG_SYNCED)
 
     def _next_sequence(self) -> int:
         last = self.delta.transaction_version(self._transaction)
@@ -74,12 +86,12 @@ class ShardCommitter(Generic[ModelT]):
         write_durably(path, memoryview(data))
         return StoredFile(path, rows.num_rows, data.size)
 
-    def _commit(self, shard: StoredFile, replaced: Sequence[StoredFile]) -> None:
+    def _commit(self, added: Sequence[StoredFile], replaced: Sequence[StoredFile], changes_data: bool) -> None:
         """Commit once: the log is asked again before every further try whether the last one got there after all."""
         sequence = self._next_sequence()
         for attempt in range(1, _COMMIT_TRIES + 1):
             try:
-                self._commit_once(shard, replaced, sequence)
+                self._commit_once(added, replaced, sequence, changes_data)
                 break
             except CommitFailedError:
                 self.delta.update_incremental()
@@ -91,10 +103,16 @@ class ShardCommitter(Generic[ModelT]):
         reach(Failpoint.SHARD_COMMITTED)
         self.delta.update_incremental()
 
-    def _commit_once(self, shard: StoredFile, replaced: Sequence[StoredFile], sequence: int) -> None:
+    def _commit_once(
+        self, added: Sequence[StoredFile], replaced: Sequence[StoredFile], sequence: int, changes_data: bool
+    ) -> None:
         now = time.time_ns() // 1_000_000
-        stats = json.dumps({"numRecords": shard.rows})
-        removals = [RemoveAction(old.path.name, True, now, old.size_bytes, {}) for old in replaced]
-        actions = [*removals, AddAction(shard.path.name, shard.size_bytes, {}, now, True, stats)]
+        removals = [RemoveAction(old.path.name, changes_data, now, old.size_bytes, {}) for old in replaced]
+        additions = [
+            AddAction(new.path.name, new.size_bytes, {}, now, changes_data, json.dumps({"numRecords": new.rows}))
+            for new in added
+        ]
         transaction = CommitProperties(app_transactions=[Transaction(self._transaction, sequence)])
-        self.delta.create_write_transaction(actions, "append", self._schema, commit_properties=transaction)
+        self.delta.create_write_transaction(
+            [*removals, *additions], "append", self._schema, commit_properties=transaction
+        )

@@ -32,6 +32,17 @@ class Failpoint(StrEnum):
     JOURNAL_SETTLED = "journal.settled"
 
 
+class RemovalPoint(StrEnum):
+    """The places that a takedown passes besides those of its writes and commits, in order, and one of vacuum."""
+
+    RECORDED = "removal.recorded"
+    RELEASES_YANKED = "removal.releases-yanked"
+    ROWS_CUT = "removal.rows-cut"
+    CUT_COMMITTED = "removal.cut-committed"
+    CUT_DELETED = "removal.cut-deleted"
+    VERSIONS_GONE = "vacuum.versions-gone"
+
+
 _armed, _, _count = os.environ.get(VARIABLE, "").partition("@")
 _hits = itertools.count(1)
 

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tracewright.pipeline.store.disk import explain_disk_errors
-from tracewright.schemas.errors import StoreError
+from tracewright.schemas.errors import StoreBusyError
 
 COMMIT_LOCK = "commit.lock"
 """Held while a store's files are written and committed."""
+VERSIONS_LOCK = "versions.lock"
+"""Shared by those who read a version for long, held alone while versions are deleted."""
 _MAX_PID_BYTES = 32
 
 
@@ -24,7 +26,8 @@ class WriterLock:
         """Take the lock.
 
         Raises:
-            StoreError: another writer holds it (the message names its process), or the file can't be made.
+            StoreBusyError: another writer holds it; the message names its process.
+            StoreError: the file can't be made.
         """
         with explain_disk_errors(path, "opening the lock file"):
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -33,7 +36,7 @@ class WriterLock:
         except BlockingIOError:
             holder = os.pread(self._descriptor, _MAX_PID_BYTES, 0).decode(errors="replace").strip()
             self.release()
-            raise StoreError(
+            raise StoreBusyError(
                 f"process {holder or '(unknown)'} is writing to the store {path.parent.parent} already, and a store "
                 "takes one writer: wait until it is done, or stop it, and run the command again"
             ) from None
@@ -50,12 +53,15 @@ class WriterLock:
 
 
 @contextmanager
-def hold(path: Path) -> Generator[None]:
-    """Wait for the lock, and hold it for a short while: one shard's write and commit."""
+def hold(path: Path, *, shared: bool = False) -> Generator[None]:
+    """Wait for the lock, and hold it for a short while: one shard's write and commit.
+
+    A shared lock may be held by many at once, and by none while someone holds it alone.
+    """
     with explain_disk_errors(path, "opening the lock file"):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         # Unlocked by name: a child forked meanwhile shares the descriptor, and closing ours would not be enough.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,35 +13,66 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tracewright.pipeline.filter.columns import TRACE_COLUMNS
+from tracewright.pipeline.filter.columns import TRACE_COLUMNS, Column
 from tracewright.pipeline.store.table import ModelT, StoredFile, TableKind
-from tracewright.schemas.arrow import from_table
+from tracewright.schemas.arrow import VERSION_KEY, arrow_schema, from_table
 from tracewright.schemas.errors import InputError, StoreError
+from tracewright.schemas.migrations import SCHEMA_VERSION, migrate
 
 _BATCH_ROWS = 50
 """Rows that are Python objects at the same time while rows are iterated."""
 
 
-def read_columns(file: StoredFile, names: Sequence[str], schema: pa.Schema) -> pa.Table:
+def read_columns(file: StoredFile, names: Sequence[str], kind: TableKind[Any]) -> pa.Table:
     """Columns of one shard in the order of `names`, without decoding any other; a dot reaches into a struct.
 
     Raises:
         InputError: there is no such column.
+        SchemaVersionError: the shard was written by a newer schema.
         StoreError: the shard can't be read.
     """
     for name in names:
-        if name.split(".")[0] not in schema.names:
-            raise InputError(f"the store has no column {name!r}: it has {', '.join(schema.names)}")
+        if name.split(".")[0] not in kind.schema.names:
+            raise InputError(f"the store has no column {name!r}: it has {', '.join(kind.schema.names)}")
     with _open(file.path) as shard:
-        table = shard.read(columns=list(names))
+        is_current = _version_of(shard.schema_arrow) == SCHEMA_VERSION
+        table = shard.read(columns=list(names)) if is_current else upgrade(shard.read(), kind)
     return pa.table([_reach(table, name) for name in names], names=list(names))
 
 
-def read_frame(file: StoredFile, schema: pa.Schema) -> pl.DataFrame:
-    """The scalar columns of one shard's traces, in the order of the column table."""
-    table = read_columns(file, [column.source for column in TRACE_COLUMNS], schema)
-    frame = pl.DataFrame(pl.from_arrow(table.rename_columns([column.name for column in TRACE_COLUMNS])))
-    return frame.cast({column.name: column.dtype for column in TRACE_COLUMNS})
+def read_shard(file: StoredFile, kind: TableKind[Any]) -> pa.Table:
+    """A whole shard: the model's columns and the derived ones, as the installed schema has them.
+
+    Raises:
+        SchemaVersionError: the shard was written by a newer schema.
+        StoreError: the shard can't be read.
+    """
+    with _open(file.path) as shard:
+        return upgrade(shard.read(), kind).select(kind.schema.names).replace_schema_metadata(kind.schema.metadata)
+
+
+def upgrade(rows: pa.Table, kind: TableKind[Any]) -> pa.Table:
+    """Rows of a shard as the installed schema has them; those of an older one get their derived columns anew.
+
+    Raises:
+        SchemaVersionError: they were written by a newer schema.
+    """
+    version = _version_of(rows.schema)
+    if version == SCHEMA_VERSION:
+        return rows
+    own = arrow_schema(kind.model)
+    rows = migrate(rows, version).select(own.names).cast(own)
+    derived = kind.facts.derive(rows)
+    for extra in kind.facts.fields:
+        rows = rows.append_column(extra, derived[extra.name])
+    return rows
+
+
+def read_frame(file: StoredFile, kind: TableKind[Any], columns: Sequence[Column] = TRACE_COLUMNS) -> pl.DataFrame:
+    """Scalar columns of one shard, in the order of the column table."""
+    table = read_columns(file, [column.source for column in columns], kind)
+    frame = pl.DataFrame(pl.from_arrow(table.rename_columns([column.name for column in columns])))
+    return frame.cast({column.name: column.dtype for column in columns})
 
 
 def iter_rows(file: StoredFile, kind: TableKind[ModelT], wanted: np.ndarray | None = None) -> Iterator[ModelT]:
@@ -58,7 +90,7 @@ def iter_rows(file: StoredFile, kind: TableKind[ModelT], wanted: np.ndarray | No
             mask = None if wanted is None else wanted[start:end]
             start = end
             if mask is None or mask.any():
-                rows = shard.read_row_group(group).select(names)
+                rows = upgrade(shard.read_row_group(group), kind).select(names)
                 yield from _to_models(rows if mask is None else rows.filter(pa.array(mask)), kind)
 
 
@@ -70,6 +102,10 @@ def _to_models(rows: pa.Table, kind: TableKind[ModelT]) -> Iterator[ModelT]:
 def _reach(table: pa.Table, name: str) -> pa.ChunkedArray:
     first, *rest = name.split(".")
     return pc.call_function("struct_field", [table[first]], pc.StructFieldOptions(rest)) if rest else table[first]
+
+
+def _version_of(schema: pa.Schema) -> int:
+    return int((schema.metadata or {}).get(VERSION_KEY, SCHEMA_VERSION))
 
 
 @contextmanager

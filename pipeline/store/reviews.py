@@ -33,7 +33,7 @@ class ReviewLog:
     """The published reviews of one store. Use `Store.reviews`."""
 
     def __init__(self, root: Path, locks: Path) -> None:
-        self._table = ModelTable(root, REVIEWS)
+        self.table = ModelTable(root, REVIEWS)
         self._locks = locks
 
     def watermark(self) -> int:
@@ -61,12 +61,12 @@ class ReviewLog:
         given = sorted(events, key=lambda event: event.number)
         _check_numbers(given, watermark)
         with hold(self._locks / COMMIT_LOCK):
-            self._table.create()
+            self.table.create()
         with hold(self._locks / f"{_PUBLISHER}.lock"):
             return self._append(given)
 
     def _append(self, given: Sequence[PublishedReview]) -> Publication:
-        appender = ShardAppender(self._table, _PUBLISHER, self._locks / COMMIT_LOCK)
+        appender = ShardAppender(self.table, _PUBLISHER, self._locks / COMMIT_LOCK)
         fresh = [event for event in given if event.review_id not in appender.ids]
         before = self.watermark()
         if late := [event for event in fresh if event.number <= before]:
@@ -79,10 +79,10 @@ class ReviewLog:
         return Publication(len(fresh), self.watermark())
 
     def _files(self) -> Sequence[StoredFile]:
-        return self._table.files() if self._table.exists() else ()
+        return self.table.files() if self.table.exists() else ()
 
     def _numbers(self, file: StoredFile) -> list[int]:
-        return read_columns(file, ["number"], REVIEWS.schema)["number"].to_pylist()
+        return read_columns(file, ["number"], REVIEWS)["number"].to_pylist()
 
 
 def _check_numbers(events: Sequence[PublishedReview], watermark: int) -> None:

@@ -43,7 +43,7 @@ class TraceRewriter:
 
     def read_columns(self, file: StoredFile, names: Sequence[str]) -> pa.Table:
         """Columns of one shard, as `Store.iter_tables` has them."""
-        return read_columns(file, names, self._table.kind.schema)
+        return read_columns(file, names, self._table.kind)
 
     def iter_traces(self, file: StoredFile) -> Iterator[Trace]:
         """The traces of one shard, in order, a row group at a time."""

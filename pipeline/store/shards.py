@@ -13,6 +13,7 @@ import pyarrow as pa
 from tracewright.pipeline.store.commits import ShardCommitter
 from tracewright.pipeline.store.locks import hold
 from tracewright.pipeline.store.reading import read_columns
+from tracewright.pipeline.store.removals import OWNER, RemovedIds
 from tracewright.pipeline.store.table import ModelT, ModelTable, StoredFile, explain_delta_errors
 from tracewright.schemas.errors import StoreError
 
@@ -23,6 +24,7 @@ class ShardAppender(Generic[ModelT]):
     def __init__(self, table: ModelTable[ModelT], writer: str, lock: Path) -> None:
         """Look at what the table holds, and sweep what this writer left unfinished when it was killed."""
         self.ids: set[str] = set()
+        self._removed = RemovedIds(table.path.parent)
         self._table = table
         self._lock = lock
         self._seen: set[Path] = set()
@@ -51,20 +53,30 @@ class ShardAppender(Generic[ModelT]):
 
     def _keep_new(self, rows: pa.Table) -> pa.Table:
         """Each row once, and without those that another writer committed meanwhile."""
+        rows = self._drop_removed(rows)
         stored, fresh = self._learn_new_ids(), dict[str, int]()
         for index, key in enumerate(rows[self._table.kind.key].to_pylist()):
             if key not in stored:
                 fresh.setdefault(key, index)
         return rows if len(fresh) == rows.num_rows else rows.take(pa.array(list(fresh.values()), pa.int64()))
 
+    def _drop_removed(self, rows: pa.Table) -> pa.Table:
+        """The rows without those of traces that were taken down, also while they waited for their shard."""
+        removed = self._removed.find()
+        if not removed or OWNER not in rows.column_names:
+            return rows
+        return rows.filter(pa.array([owner not in removed for owner in rows[OWNER].to_pylist()], pa.bool_()))
+
     def _learn_new_ids(self) -> set[str]:
+        if self._table.kind.key == OWNER:
+            self.ids |= self._removed.find()
         if self._committer.delta.version() == self._learned_version:
             return set()
         added: set[str] = set()
         key = self._table.kind.key
         for file in self._table.list_files(self._committer.delta):
             if file.path not in self._seen:
-                added.update(read_columns(file, [key], self._table.kind.schema)[key].to_pylist())
+                added.update(read_columns(file, [key], self._table.kind)[key].to_pylist())
                 self._seen.add(file.path)
         self.ids |= added
         self._learned_version = self._committer.delta.version()
@@ -105,5 +117,5 @@ class ShardReplacer(Generic[ModelT]):
 
     def _check_ids(self, old: StoredFile, rows: pa.Table) -> None:
         key = self._table.kind.key
-        if read_columns(old, [key], self._table.kind.schema)[key].to_pylist() != rows[key].to_pylist():
+        if read_columns(old, [key], self._table.kind)[key].to_pylist() != rows[key].to_pylist():
             raise StoreError(f"the rows for {old.path} are not the ones it holds: nothing was changed")

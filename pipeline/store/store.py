@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from tracewright.pipeline.filter import Filter
-from tracewright.pipeline.filter.columns import COLUMNS
+from tracewright.pipeline.filter.columns import COLUMNS, TRACE_COLUMNS, Column
 from tracewright.pipeline.store.attempt_marks import AttemptMarks
+from tracewright.pipeline.store.compaction import Compaction, CompactionLimits, compact_table
 from tracewright.pipeline.store.disk import explain_disk_errors, make_folder, write_durably
 from tracewright.pipeline.store.export import export_traces
 from tracewright.pipeline.store.facts import ATTEMPT_FACTS, TRACE_FACTS
 from tracewright.pipeline.store.failpoints import Failpoint, reach
 from tracewright.pipeline.store.lane import ShardLimits
-from tracewright.pipeline.store.locks import COMMIT_LOCK, hold
+from tracewright.pipeline.store.locks import COMMIT_LOCK, VERSIONS_LOCK, hold
 from tracewright.pipeline.store.reading import iter_rows, read_columns, read_frame
 from tracewright.pipeline.store.reviews import REVIEWS, Publication, ReviewLog
 from tracewright.pipeline.store.rewriter import TraceRewriter
 from tracewright.pipeline.store.standing import Standing, add_review_columns, settle_reviews
 from tracewright.pipeline.store.table import Commit, ModelTable, StoredFile, TableKind
+from tracewright.pipeline.store.takedowns import Takedowns
+from tracewright.pipeline.store.vacuum import Vacuum, vacuum_table
 from tracewright.pipeline.store.writer import StoreTables, TraceWriter
 from tracewright.schemas.errors import InputError, MissingInputError, StoreError
 from tracewright.schemas.migrations import SCHEMA_VERSION, check_version
@@ -38,7 +43,7 @@ MARKER = "store.json"
 FORMAT = "tracewright-store/1"
 LOCKS = "locks"
 JOURNAL = "journal"
-FOLDERS = ("slices", "calibration", "releases", "logs", JOURNAL, LOCKS)
+FOLDERS = ("slices", "calibration", "releases", "removals", "logs", JOURNAL, LOCKS)
 """Beside the tables `traces`, `attempts` and `rejects`, and `reviews` once reviews are published."""
 
 TRACES = TableKind("traces", Trace, "trace_id", TRACE_FACTS)
@@ -56,6 +61,7 @@ class Store:
         self.path = path
         self._tables = StoreTables(ModelTable(path, TRACES), ModelTable(path, ATTEMPTS), ModelTable(path, REJECTIONS))
         self.reviews = ReviewLog(path, path / LOCKS)
+        self.removals = Takedowns(path, path / LOCKS, (self._tables.traces, self._tables.attempts, self.reviews.table))
 
     @classmethod
     def open(cls, path: str | Path, create: bool = False) -> Store:
@@ -101,8 +107,45 @@ class Store:
         Raises:
             StoreError: a rewriter of that name is at work, or the store can't be written.
         """
+        self._check_no_removal()
         self._make_tables()
         return TraceRewriter(self._tables.traces, self.path / LOCKS, name)
+
+    def compact(self, limits: CompactionLimits | None = None) -> list[Compaction]:
+        """Join small shards of every table into larger ones: a new version with the same rows.
+
+        Raises:
+            StoreError: another compaction is at work, a takedown was cut short, or the disk is full.
+        """
+        self._check_no_removal()
+        return [compact_table(table, self.path / LOCKS, limits or CompactionLimits()) for table in self._all_tables()]
+
+    def vacuum(self, pinned: Collection[int], keep: timedelta) -> list[Vacuum]:
+        """Delete the files of versions that nobody needs: not the newest, not pinned, and not the newest within `keep`.
+
+        Which versions releases and slices point to is the caller's to know: use `release.vacuum_store`.
+
+        Raises:
+            StoreError: a table can't be read whole; nothing of it is deleted then.
+        """
+        locks = self.path / LOCKS
+        return [
+            vacuum_table(table, locks, pinned if table is self._tables.traces else (), keep)
+            for table in self._all_tables()
+        ]
+
+    @contextmanager
+    def keep_versions(self, *, alone: bool = False) -> Generator[None]:
+        """Nobody vacuums while this is held: for those who read an old version and then point to it.
+
+        `alone` is for the vacuum itself.
+        """
+        with hold(self.path / LOCKS / VERSIONS_LOCK, shared=not alone):
+            yield
+
+    def gone_versions(self) -> set[int]:
+        """The versions of the traces that vacuum deleted."""
+        return self._tables.traces.gone()
 
     def version(self) -> int:
         """The newest version of the traces."""
@@ -121,7 +164,7 @@ class Store:
         names = ["trace_id", "teacher.fingerprint", "verdict.outcome"]
         ids: set[str] = set()
         for file in self._tables.traces.files():
-            columns = read_columns(file, names, TRACES.schema)
+            columns = read_columns(file, names, TRACES)
             for trace_id, teacher, outcome in zip(*(columns[name].to_pylist() for name in names), strict=True):
                 if fingerprint in (None, teacher) and correct in (None, outcome == Outcome.CORRECT):
                     ids.add(trace_id)
@@ -131,16 +174,16 @@ class Store:
         """The ids of the traces that were attempted and not finished (some may have been finished since)."""
         ids: set[str] = set()
         for file in self._tables.attempts.files():
-            ids.update(read_columns(file, ["trace_id"], ATTEMPTS.schema)["trace_id"].to_pylist())
+            ids.update(read_columns(file, ["trace_id"], ATTEMPTS)["trace_id"].to_pylist())
         return ids
 
     def teachers(self) -> list[TeacherRef]:
         """Every teacher that the store has traces of, in the order of their fingerprints."""
         found: dict[str, TeacherRef] = {}
         for file in self._tables.traces.files():
-            names = read_columns(file, ["teacher.fingerprint"], TRACES.schema)["teacher.fingerprint"].to_pylist()
+            names = read_columns(file, ["teacher.fingerprint"], TRACES)["teacher.fingerprint"].to_pylist()
             first = {name: place for place, name in reversed(list(enumerate(names))) if name not in found}
-            teachers = read_columns(file, ["teacher"], TRACES.schema)["teacher"] if first else None
+            teachers = read_columns(file, ["teacher"], TRACES)["teacher"] if first else None
             for name, place in first.items():
                 found[name] = TeacherRef.model_validate(teachers[place].as_py() if teachers else None)
         return [found[name] for name in sorted(found)]
@@ -150,7 +193,7 @@ class Store:
         total = count = 0
         names = ["teacher.fingerprint", "token_count"]
         for file in self._tables.traces.files():
-            columns = read_columns(file, names, TRACES.schema)
+            columns = read_columns(file, names, TRACES)
             for teacher, tokens in zip(*(columns[name].to_pylist() for name in names), strict=True):
                 total, count = (total + tokens, count + 1) if teacher == fingerprint else (total, count)
         return total / count if count else None
@@ -160,7 +203,7 @@ class Store:
         marks = AttemptMarks()
         names = ["trace_id", "kind", "max_tokens"]
         for file in self._tables.attempts.files():
-            columns = read_columns(file, names, ATTEMPTS.schema)
+            columns = read_columns(file, names, ATTEMPTS)
             for trace_id, kind, max_tokens in zip(*(columns[name].to_pylist() for name in names), strict=True):
                 marks.add(trace_id, AttemptKind(kind), max_tokens)
         return marks
@@ -181,7 +224,7 @@ class Store:
         """What `read_table` reads, shard by shard: memory for one of them."""
         names = list(columns or Trace.model_fields)
         for file in self._tables.traces.files(version):
-            yield read_columns(file, names, TRACES.schema)
+            yield read_columns(file, names, TRACES)
 
     def frame(self, version: int | None = None, review_watermark: int | None = None) -> pl.DataFrame:
         """The scalar columns of every trace of a version, as `filter.columns` documents them, in the store's order.
@@ -189,7 +232,7 @@ class Store:
         Raises:
             InputError: there is no such version, or reviews are not published up to that number (None is all of them).
         """
-        frames = [read_frame(file, TRACES.schema) for file in self._tables.traces.files(version)]
+        frames = [read_frame(file, TRACES) for file in self._tables.traces.files(version)]
         standing = self.standing(review_watermark)
         if not frames:
             return pl.DataFrame(schema={column.name: column.dtype for column in COLUMNS.values()})
@@ -204,6 +247,17 @@ class Store:
         standing = {} if where is None else self.standing()
         for file in self._tables.traces.files(version):
             yield from iter_rows(file, TRACES, self._choose(file, where, standing))
+
+    def find_attempts(self, where: Filter) -> set[str]:
+        """The trace ids of the attempts that a filter finds; none where it names columns that only traces have."""
+        columns = [column for column in TRACE_COLUMNS if _of_attempts(column)]
+        if not set(where.to_polars().meta.root_names()) <= {column.name for column in columns}:
+            return set()
+        found: set[str] = set()
+        for file in self._tables.attempts.files():
+            frame = read_frame(file, ATTEMPTS, columns)
+            found.update(frame.filter(where.to_polars())["trace_id"].to_list())
+        return found
 
     def attempts(self) -> Iterator[Attempt]:
         """Every attempt, in the store's order."""
@@ -229,8 +283,20 @@ class Store:
     def _choose(self, file: StoredFile, where: Filter | None, standing: Mapping[str, Standing]) -> np.ndarray | None:
         if where is None:
             return None
-        frame = add_review_columns(read_frame(file, TRACES.schema), standing)
+        frame = add_review_columns(read_frame(file, TRACES), standing)
         return frame.select(where.to_polars()).to_series().to_numpy()
+
+    def _all_tables(self) -> list[ModelTable[Any]]:
+        tables = (self._tables.traces, self._tables.attempts, self._tables.rejections, self.reviews.table)
+        return [table for table in tables if table.exists()]
+
+    def _check_no_removal(self) -> None:
+        """Shards are not rewritten while a takedown cuts rows out of them, or was killed while it did."""
+        if begun := self.removals.unfinished():
+            raise StoreError(
+                f"a takedown of {len(begun[0].trace_ids)} traces is under way or was cut short: wait until it is done, "
+                f"or finish it with `tracewright store remove {self.path} --finish`"
+            )
 
     def _create(self) -> None:
         if self._has_marker():
@@ -286,6 +352,10 @@ def publish_reviews(store: Store, events: Iterable[PublishedReview], watermark: 
         StoreError: the store can't be written; events that were published before are intact.
     """
     return store.reviews.publish(events, watermark)
+
+
+def _of_attempts(column: Column) -> bool:
+    return column.source.split(".")[0] in Attempt.model_fields
 
 
 def _belongs(name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,15 +15,25 @@ from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError
 from pydantic import BaseModel
 
-from tracewright.pipeline.store.disk import explain, explain_disk_errors, make_folder, sync_file, sync_folder
+from tracewright.pipeline.store.disk import (
+    explain,
+    explain_disk_errors,
+    make_folder,
+    sync_file,
+    sync_folder,
+    write_durably,
+)
 from tracewright.pipeline.store.facts import NO_FACTS, Facts
 from tracewright.pipeline.store.failpoints import Failpoint, reach
+from tracewright.pipeline.store.log import LOG_FOLDER
+from tracewright.pipeline.store.removals import RemovalRecords, Replacement
 from tracewright.schemas.arrow import arrow_schema
 from tracewright.schemas.errors import InputError, StoreError
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-LOG_FOLDER = "_delta_log"
+_GONE = "_vacuumed.json"
+"""Delta and every Parquet reader ignore files that begin with an underscore."""
 _KEEP = "interval 36500 days"
 """Old versions stay readable until something removes them on purpose: releases point at them."""
 _CONFIGURATION = {"delta.logRetentionDuration": _KEEP, "delta.deletedFileRetentionDuration": _KEEP}
@@ -69,6 +79,7 @@ class ModelTable(Generic[ModelT]):
     def __init__(self, root: Path, kind: TableKind[ModelT]) -> None:
         self.kind = kind
         self.path = root / kind.folder
+        self._removals = RemovalRecords(root)
 
     def exists(self) -> bool:
         """Whether the table was made."""
@@ -102,6 +113,11 @@ class ModelTable(Generic[ModelT]):
                 return table
             if not 0 <= version <= table.version():
                 raise InputError(f"{self.path} has versions 0 to {table.version()}, not {version}: name one of these")
+            if version in self.gone():
+                raise InputError(
+                    f"version {version} of {self.path} can't be read any more: `store vacuum` deleted its files, since "
+                    "no release points to it; `store history` lists the versions that are left"
+                )
             return DeltaTable(self.path, version=version)
 
     def files(self, version: int | None = None) -> tuple[StoredFile, ...]:
@@ -109,7 +125,24 @@ class ModelTable(Generic[ModelT]):
         return self.list_files(self.load(version))
 
     def list_files(self, table: DeltaTable) -> tuple[StoredFile, ...]:
-        """The shards of a loaded version, by name: the same order every time."""
+        """The shards of a loaded version, by name: the same order every time.
+
+        Where rows were taken down, the file that stands for the logged one.
+        """
+        logged = self.list_logged_files(table)
+        replaced = self._removals.replacements(self.kind.folder)
+        if not replaced:
+            return logged
+        standing = [replaced.get(file.path.name, file) for file in logged]
+        files = (self.stored_file(file) if isinstance(file, Replacement) else file for file in standing if file)
+        return tuple(sorted(files, key=lambda file: file.path.name))
+
+    def stored_file(self, replacement: Replacement) -> StoredFile:
+        """A file that stands for another one."""
+        return StoredFile(self.path / replacement.path, replacement.rows, replacement.size_bytes)
+
+    def list_logged_files(self, table: DeltaTable) -> tuple[StoredFile, ...]:
+        """The shards of a loaded version as its log has them, by name."""
         # Not `pa.table`, which would import pandas to see whether it is given a frame: a quarter of a second.
         actions = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
         actions = actions.select(["path", "num_records", "size_bytes"])
@@ -134,6 +167,19 @@ class ModelTable(Generic[ModelT]):
             actions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         (info,) = [action["commitInfo"] for action in actions if "commitInfo" in action]
         return _to_moment(info["timestamp"])
+
+    def gone(self) -> set[int]:
+        """The versions whose files vacuum deleted."""
+        path = self._gone_path()
+        with explain_disk_errors(path, "reading"):
+            return set(json.loads(path.read_text(encoding="utf-8"))["gone"]) if path.exists() else set()
+
+    def record_gone(self, versions: Sequence[int]) -> None:
+        """Keep which versions can't be read any more."""
+        write_durably(self._gone_path(), (json.dumps({"gone": list(versions)}) + "\n").encode())
+
+    def _gone_path(self) -> Path:
+        return self.path / _GONE
 
     def sync_log(self, version: int) -> None:
         """Make a commit durable: delta-rs does not sync what it writes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -77,6 +78,18 @@ class TraceWriter:
         for start in range(0, traces.num_rows, self._limits.rows):
             added += self._traces.add_table(traces.slice(start, self._limits.rows))
             self._commit_if_due(self._traces)
+        return added
+
+    def add_scored(self, traces: pa.Table, records: Iterable[int]) -> int:
+        """Add traces that are Arrow already, each with the number of its record; how many of them were new.
+
+        Raises:
+            InputError: the table's columns are not those of `Trace`, or an id is missing.
+        """
+        added = self._traces.add_table(traces)
+        for record in records:
+            self._traces.add_record(record)
+        self._commit_if_due(self._traces)
         return added
 
     def has_trace(self, trace_id: str) -> bool:

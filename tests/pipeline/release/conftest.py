@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,3 +40,28 @@ def copy(released: Path, tmp_path: Path) -> Path:
     """A copy of the release, to be changed."""
     shutil.copytree(released, tmp_path / "copy")
     return tmp_path / "copy"
+
+
+@pytest.fixture
+def whole_store(tmp_path: Path, arithmetic_store: Store) -> Store:
+    """A copy of the store of worked arithmetic, to be changed."""
+    shutil.copytree(arithmetic_store.path, tmp_path / "store")
+    return Store.open(tmp_path / "store")
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Callable[..., dict[str, Any]]]:
+    """A function that runs a task of `killed_tasks.py` in a child, and tells how it ended."""
+    script = Path(__file__).with_name("killed_tasks.py")
+    with subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as runner:
+        assert runner.stdin is not None
+        assert runner.stdout is not None
+        requests, answers = runner.stdin, runner.stdout
+
+        def start(store: Store, do: str, **task: Any) -> dict[str, Any]:
+            requests.write(json.dumps({"store": str(store.path), "do": do, **task}) + "\n")
+            requests.flush()
+            return json.loads(answers.readline())
+
+        yield start
+        requests.close()
