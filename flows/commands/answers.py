@@ -32,11 +32,12 @@ def verify(
 def check_steps(
     traces: Annotated[Path, typer.Argument(help='JSON lines: {"question", "steps": [...]}')],
     out: Annotated[Path, typer.Option(help="Where the checks go, one line a trace, in the same order.")],
+    graphs: Annotated[Path | None, typer.Option(help="A folder for the step graphs, one GraphML file a trace.")] = None,
 ) -> None:
     """Check every step without a model and name the first one that fails."""
     from tracewright.pipeline.steps import check_steps_file
 
-    counts = check_steps_file(traces, out)
+    counts = check_steps_file(traces, out, graphs)
     say(f"{out}: {_describe(counts)}")
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO, cast
 
 from tracewright.pipeline.steps.check import CheckedStep, check_steps, first_failed_step
+from tracewright.pipeline.steps.graph import step_graph
+from tracewright.pipeline.steps.graphml import to_graphml
 from tracewright.schemas.errors import InputError, MissingInputError
 
 _EXPECTED = 'expected a JSON object {"question": string, "steps": [string, …]} on each line'
@@ -26,10 +28,11 @@ class CheckCounts(NamedTuple):
     """Traces with a first failed step."""
 
 
-def check_steps_file(traces: Path, out: Path) -> CheckCounts:
+def check_steps_file(traces: Path, out: Path, graphs: Path | None = None) -> CheckCounts:
     """Check every trace of a JSON-lines file; one result a line, in the same order. Blank lines are passed over.
 
-    The output is written aside and moved into place at the end: it is whole or not there.
+    The output is written aside and moved into place at the end: it is whole or not there. `graphs` is a folder for the
+    step graphs, `trace-NNNNNN.graphml` by the trace's place in the file, from 0.
 
     Raises:
         MissingInputError: `traces` is not there.
@@ -40,19 +43,23 @@ def check_steps_file(traces: Path, out: Path) -> CheckCounts:
     aside = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         with aside.open("w", encoding="utf-8") as sink:
-            counts = _check_lines(traces, sink)
+            counts = _check_lines(traces, sink, graphs)
         aside.replace(out)
     finally:
         aside.unlink(missing_ok=True)
     return counts
 
 
-def _check_lines(traces: Path, sink: TextIO) -> CheckCounts:
+def _check_lines(traces: Path, sink: TextIO, graphs: Path | None) -> CheckCounts:
     totals = {"holds": 0, "fails": 0, "unchecked": 0}
     checked_traces = failed_traces = 0
     for question, steps in _read_traces(traces):
         checked = check_steps(question, steps)
         first = first_failed_step(checked)
+        if graphs is not None:
+            graphs.mkdir(parents=True, exist_ok=True)
+            document = to_graphml(step_graph(checked), steps)
+            (graphs / f"trace-{checked_traces:06d}.graphml").write_text(document, encoding="utf-8")
         for step in checked:
             totals[step.check.outcome.value] += 1
         checked_traces += 1

@@ -1,19 +1,12 @@
-"""The step graph: which steps rest on which, what is left unused or said twice, and its export as GraphML."""
+"""The step graph: which steps rest on which, what is left unused or said twice, and the longest chain."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from xml.etree import ElementTree
 
 from tracewright.pipeline.steps.check import CheckedStep
-from tracewright.pipeline.steps.memory import QUESTION
 from tracewright.schemas import CheckOutcome
-
-_NAMESPACE = "http://graphml.graphdrawing.org/xmlns"
-_NODE_KEYS = {"check": "string", "reason": "string", "text": "string", "corrected_by": "int", "restates": "int"}
-_INVALID_IN_XML = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -45,38 +38,6 @@ def step_graph(checked: Sequence[CheckedStep]) -> StepGraph:
         longest_chain=_find_longest_chain(checked),
         corrected_by=tuple(step.corrected_by for step in checked),
     )
-
-
-def to_graphml(graph: StepGraph, texts: Sequence[str] = ()) -> str:
-    """The graph as a GraphML document; with the steps' texts as attributes where they are given.
-
-    Node `question` is the question, `s0`, `s1`, … are the steps. Characters that XML can't hold become U+FFFD.
-    """
-    root = ElementTree.Element("graphml", xmlns=_NAMESPACE)
-    for name, kind in _NODE_KEYS.items():
-        ElementTree.SubElement(root, "key", {"id": name, "for": "node", "attr.name": name, "attr.type": kind})
-    body = ElementTree.SubElement(root, "graph", {"id": "steps", "edgedefault": "directed"})
-    ElementTree.SubElement(body, "node", {"id": _node_id(QUESTION)})
-    restated = dict(graph.restated)
-    for index, check in enumerate(graph.checks):
-        node = ElementTree.SubElement(body, "node", {"id": _node_id(index)})
-        values = {
-            "check": check.value,
-            "reason": graph.reasons[index],
-            "text": texts[index] if index < len(texts) else None,
-            "corrected_by": graph.corrected_by[index],
-            "restates": restated.get(index),
-        }
-        for key, value in values.items():
-            if value is not None:
-                ElementTree.SubElement(node, "data", {"key": key}).text = _INVALID_IN_XML.sub("\ufffd", str(value))
-    for source, target in graph.edges:
-        ElementTree.SubElement(body, "edge", {"source": _node_id(source), "target": _node_id(target)})
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
-
-
-def _node_id(step: int) -> str:
-    return "question" if step == QUESTION else f"s{step}"
 
 
 def _find_unused(checked: Sequence[CheckedStep]) -> tuple[int, ...]:

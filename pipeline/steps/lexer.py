@@ -87,7 +87,7 @@ _PROSE = re.compile(
     |(?P<letter>[^\W\d_])
     |(?P<emphasis>(?<![\w)\]])\*\*(?=[^\s*])|(?<=[^\s*])\*\*(?![\w(\s-]|\s*[\d(-]))
     {_SIGNS}
-    |(?P<bar>\|)|(?P<mark>[!'′°²³])|(?P<stop>\S))""",
+    |(?P<bar>\|)|(?P<mark>[!'′°²³])|(?P<symbol>[\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff])|(?P<stop>\S))""",
     re.VERBOSE | re.MULTILINE,
 )
 _FORMULA = re.compile(
@@ -165,6 +165,7 @@ _CANONICAL: dict[str, tuple[str, str | None]] = {
     "clash": (STOP, None),
     "ordinal": (WORDS, None),
     "bar": (BREAK, "|"),
+    "symbol": (BREAK, ":"),
     "empty": ("", ""),
     "modulus": (MODULUS, None),
     "modulus_number": (MODULUS, None),

@@ -42,10 +42,13 @@ class Question:
         return self.text[side.start : side.end]
 
 
-@lru_cache(maxsize=_REMEMBERED_QUESTIONS)
 def read_question(text: str) -> Question:
     """Read a question; of one longer than the limit only the beginning is read."""
-    text = text[:MAX_STEP_CHARACTERS]
+    return _read_question(text[:MAX_STEP_CHARACTERS])
+
+
+@lru_cache(maxsize=_REMEMBERED_QUESTIONS)
+def _read_question(text: str) -> Question:
     plain = read_expression(text)
     if plain is not None:
         return Question(text, frozenset(number for number, _ in scan_numbers(text)), plain, is_plain=True)
@@ -67,7 +70,7 @@ def _is_short(text: str) -> bool:
 
 
 _MAX_EXPRESSION_SPACES = 120
-_LONG_WORDS = re.compile(r"(?:[A-Za-z’']{2,}[ ,.]+){9}")
+_LONG_WORDS = re.compile(r"(?<![A-Za-z’'])(?:[A-Za-z’']{2,}[ ,.]+){9}")
 
 
 def _read_expression(tokens: list[Token]) -> Side | None:

@@ -49,6 +49,11 @@ HOSTILE = {
     "sentences": "A. " * 50_000,
     "unclosed bold": "**" * 50_000,
     "thousands": "1,000" * 20_000 + " = 1",
+    "one word": "x" * 100_000,
+    "short words": "ab, " * 30_000,
+    "lines": "1 + 1 = 2\n" * 10_000,
+    "worked lines": "1+1=2; " * 5_000 + "= 2",
+    "nested worked line": "=" + "(" * 195 + "1" + ")" * 195,
     "controls": "".join(map(chr, range(0x100))) * 200,
 }
 
@@ -86,6 +91,8 @@ def test_hostile_text_costs_no_time(name: str) -> None:
     steps = [text[span.start : span.end] for span in segment(text)]
     check_steps(text, steps)
     check_steps("", [text])
+    check_steps("1+(1+1)", [text])
+    check_steps(text, ["2 + 2 = 4"] * 20)
     assert time.process_time() - start < HOSTILE_SECONDS
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from tracewright.pipeline.steps import check_steps_file
 from tracewright.schemas.errors import InputError, MissingInputError
 
+HARD_SECONDS = 10.0
+"""For three traces of 4 MB with 2,010 steps; they take about 1 s on a quiet core."""
 ROWS = [
     {"question": "(47+38)*3", "steps": ["47+38=86; = 86*3", "86*3=258", "#### 258"]},
     {"question": "Why?", "steps": []},
@@ -63,3 +66,32 @@ def test_malformed_line_is_named_and_nothing_is_written(tmp_path: Path, line: st
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="no file"):
         check_steps_file(tmp_path / "nowhere.jsonl", tmp_path / "results.jsonl")
+
+
+def test_graphs_are_written_one_file_a_trace(tmp_path: Path) -> None:
+    traces = write_lines(tmp_path / "traces.jsonl", [json.dumps(row) for row in ROWS])
+    check_steps_file(traces, tmp_path / "results.jsonl", tmp_path / "graphs")
+    names = sorted(path.name for path in (tmp_path / "graphs").iterdir())
+    assert names == [f"trace-{index:06d}.graphml" for index in range(len(ROWS))]
+    assert "<edge" in (tmp_path / "graphs" / names[0]).read_text(encoding="utf-8")
+
+
+def test_hard_rows_pass_in_order_and_in_bounded_time(tmp_path: Path) -> None:
+    rows = [
+        {"question": "", "steps": ["", " ", "\n", "\u2028", "𝟛 + ４ = 7", "٣ + ٤ = ٧", "\ud83d\ude00 2 + 2 = 5"]},
+        {
+            "question": "x" * 2_000_000,
+            "steps": ["1 + 1 = 2\n" * 200_000, "9^9^9^9 = 1", "(" * 10_000 + "1" + ")" * 10_000],
+        },
+        {"question": "2+2", "steps": ["2+2=4"] * 2_000, "more": {"ignored": True}},
+    ]
+    lines = [json.dumps(row) for row in rows]
+    traces = write_lines(tmp_path / "traces.jsonl", [lines[0], "", lines[1], lines[2].replace("more", "\\ud800")])
+    start = time.process_time()
+    counts = check_steps_file(traces, tmp_path / "results.jsonl")
+    assert time.process_time() - start < HARD_SECONDS
+    results = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [len(result["steps"]) for result in results] == [len(row["steps"]) for row in rows]
+    assert results[0]["first_failed_step"] == 6
+    assert [step["check"] for step in results[1]["steps"]] == ["unchecked"] * 3
+    assert counts.traces == 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from tracewright.pipeline.steps import check_steps, step_graph, to_graphml
+from tracewright.pipeline.steps import check_steps, lay_out, step_graph, to_graphml
 
 QUESTION = "A box holds 16 pens. Ann takes 4 pens and 3 friends share the rest. How many does each friend get?"
 STEPS = [
@@ -58,3 +58,19 @@ def test_graphml_is_well_formed_and_complete() -> None:
 def test_graph_of_no_steps_is_empty() -> None:
     graph = step_graph([])
     assert (graph.edges, graph.longest_chain, graph.unused) == ((), (), ())
+
+
+def test_layout_places_every_step_behind_what_it_rests_on() -> None:
+    graph = step_graph(check_steps(QUESTION, STEPS))
+    layout = lay_out(graph)
+    columns = {node.step: node.column for node in layout.nodes}
+    assert set(columns) == {-1, 0, 1, 2, 3, 4}
+    assert all(columns[edge.source] < columns[edge.target] for edge in layout.edges)
+    assert len({(node.column, node.row) for node in layout.nodes}) == len(layout.nodes)
+    assert all(node.column < layout.columns and node.row < layout.rows for node in layout.nodes)
+    assert [node.step for node in layout.nodes if node.is_on_longest_chain] == list(graph.longest_chain)
+    assert sum(edge.is_on_longest_chain for edge in layout.edges) == len(graph.longest_chain) - 1
+
+
+def test_layout_of_no_steps_is_the_question() -> None:
+    assert [node.step for node in lay_out(step_graph([])).nodes] == [-1]

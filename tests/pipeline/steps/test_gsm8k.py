@@ -139,8 +139,8 @@ def plant_errors(seed: int, count: int) -> list[Planted]:
 
 
 def test_annotations_are_checked() -> None:
-    found, checked = count_annotations(read_model_solutions())
-    assert found > 10_000
+    found, checked = count_annotations(read_model_solutions()[::4])
+    assert found > 3_000
     assert checked / found >= 0.95
 
 
