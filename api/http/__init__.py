@@ -1,0 +1,1 @@
+"""What every resource shares of HTTP: problems, who asks, changes, cursors, limits, observation."""

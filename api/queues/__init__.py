@@ -1,0 +1,1 @@
+"""Queues: a slice's traces handed out to people, so many for each, under leases that expire."""

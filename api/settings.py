@@ -1,0 +1,83 @@
+"""What the service is started with."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from tracewright.schemas.base import Frozen
+from tracewright.schemas.errors import ConfigError
+
+DEFAULT_SECRET = "tracewright-on-loopback-only"  # noqa: S105 - refused wherever others can reach the service
+DATABASE_FILE = "tracewright.db"
+MIN_SECRET_CHARS = 32
+
+
+class ServiceSettings(Frozen):
+    """One service process: where its data is and what it allows."""
+
+    store: Path
+    database: str | None = None
+    """A SQLAlchemy URL; None is SQLite in the store's folder."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8340, ge=0, le=65_535)
+    secret: SecretStr = SecretStr(DEFAULT_SECRET)
+    """What CSRF tokens are derived from; the same for every process of one service."""
+    releases: Path | None = None
+    """Where releases are put; None is `releases` beside the store."""
+    prefect_api_url: str | None = None
+    """The Prefect server whose deployments can be started; None: runs can't be started here."""
+    body_limit_bytes: int = Field(default=1_048_576, ge=1)
+    body_seconds: float = Field(default=20.0, gt=0)
+    """How long a client may take to send a request's body."""
+    requests_per_second: float = Field(default=200.0, gt=0)
+    """Of one user (or one address, before it is known who asks), in the long run."""
+    request_burst: int = Field(default=400, ge=1)
+    failed_logins_per_minute: int = Field(default=10, ge=1)
+    """Of one address."""
+    session_hours: float = Field(default=12.0, gt=0)
+    poll_seconds: float = Field(default=1.0, gt=0)
+    """How often the store and other processes' reviews are looked at."""
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL."""
+        return self.database or f"sqlite:///{self.store / DATABASE_FILE}"
+
+    @property
+    def releases_folder(self) -> Path:
+        """Where releases are put."""
+        return self.releases or self.store.parent / "releases"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def check_exposure(settings: ServiceSettings, users: int) -> None:
+    """Refuse to be reachable from other machines without users or with the secret that everybody knows.
+
+    Raises:
+        ConfigError: it would be; the message says what to do first.
+    """
+    if settings.is_loopback:
+        return
+    if users == 0:
+        raise ConfigError(
+            f"{settings.host} can be reached from other machines and there are no users: add one first with "
+            "`tracewright user add NAME --role admin`, or serve on 127.0.0.1"
+        )
+    secret = settings.secret.get_secret_value()
+    if secret == DEFAULT_SECRET or len(secret) < MIN_SECRET_CHARS:
+        raise ConfigError(
+            f"{settings.host} can be reached from other machines and the secret is the default or shorter than "
+            f"{MIN_SECRET_CHARS} characters: set TRACEWRIGHT_SECRET (openssl rand -hex 32), or serve on 127.0.0.1"
+        )

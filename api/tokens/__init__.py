@@ -1,0 +1,1 @@
+"""Bearer tokens: scoped, expiring, stored as hashes, shown once."""
