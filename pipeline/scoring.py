@@ -27,7 +27,7 @@ from tracewright.schemas import (
 
 THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
 NO_LOGPROBS = "the engine gave no logprobs"
-NO_CALIBRATION = "there is no calibration for this teacher"
+NO_CALIBRATION = "there is no calibration for this teacher: `tracewright rescore STORE` fits one where it can"
 LACKS_INPUTS = "no step has all that its calibration was fitted with: the logprobs of a top-k, or rollouts"
 
 
