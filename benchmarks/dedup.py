@@ -34,7 +34,7 @@ from tracewright.schemas.errors import InputError, MissingInputError
 TEXTS, WORDS, COPIED_SHARE = 10_000, 300, 0.2
 VARIANTS = 10_000
 PAIRS = 5
-PEER_REQUIREMENTS = ("datatrove>=0.10,<0.11", "regex", "spacy>=3.8", "tokenizers", "xxhash")
+PEER_REQUIREMENTS = ("datatrove>=0.10,<0.11", "regex", "spacy>=3.8", "tokenizers", "xxhash<4")
 _PEER = FOLDER / "_datatrove_peer.py"
 _MAX_SHOWN = 60
 

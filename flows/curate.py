@@ -16,7 +16,7 @@ from tracewright.pipeline.curate import (
     NoFailedStep,
     Outcomes,
     Repetition,
-    Stage,
+    StageConfig,
 )
 from tracewright.pipeline.curate import curate as run_curation
 from tracewright.pipeline.store import Store
@@ -35,7 +35,7 @@ STAGES = (
 
 @flow(name="curate", validate_parameters=False)
 def curate(
-    store: Path, name: str, where: str | None = None, stages: Sequence[Stage] = STAGES, at: int | None = None
+    store: Path, name: str, where: str | None = None, stages: Sequence[StageConfig] = STAGES, at: int | None = None
 ) -> Curated:
     """Keep the traces that are right, whole and different, and say why each other one was turned away."""
     opened = Store.open(store)
