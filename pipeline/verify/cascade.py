@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tracewright.pipeline.verify.cases import AnswerCase
-from tracewright.pipeline.verify.comparison.choice import compare_choices, extract_choice
+from tracewright.pipeline.verify.comparison.choice import compare_choices, extract_choice, listed_options
 from tracewright.pipeline.verify.comparison.mathematics import compare_mathematics, prepare
 from tracewright.pipeline.verify.comparison.short_text import compare_texts, extract_text
 from tracewright.pipeline.verify.evaluation.values import Finding, Truth
@@ -91,7 +91,8 @@ def compare(gold: str, case: AnswerCase) -> Comparison | Decision:
         return Comparison(wanted.text, given.text, limit)
     match case.kind:
         case AnswerKind.CHOICE:
-            finding = compare_choices(wanted.text, given.text, case.choices)
+            choices = case.choices or listed_options(strip_thinking(case.prediction) or "")
+            finding = compare_choices(wanted.text, given.text, choices)
         case AnswerKind.TEXT:
             finding = compare_texts(wanted.text, given.text, case.policy)
         case _:

@@ -66,9 +66,8 @@ def _verdicts(path: Path, verifier: AnswerVerifier) -> Iterator[Verdict]:
 
 def _describe(line: bytes, error: ValidationError) -> str:
     """What is wrong with a line: where, what was received, what was expected, and the nearest known name."""
-    try:
-        data = json.loads(line)
-    except (ValueError, RecursionError) as fault:
-        return f"the line is no JSON ({fault}): expected one object with gold and prediction"[:_MAX_REASON_CHARS]
-    faults = list_faults(AnswerCase, data, error)
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "json_invalid":
+        return f"the line is no JSON ({first['msg']}): expected one object with gold and prediction"
+    faults = list_faults(AnswerCase, json.loads(line), error)
     return f"the line is not an answer case: {'; '.join(faults)}"[:_MAX_REASON_CHARS]

@@ -40,6 +40,9 @@ _LABEL = re.compile(r"^[ \t*_>#-]*(?:Ans|Answer|Result|Solution)[ \t*_]*[:：][\
 _LAST = re.compile(r"(?:\b(?i:is|so|thus|hence|therefore)|[:,])\s*[*(\[]*(?P<letter>[A-J])[*)\]]*\s*[.!?]?\s*$")
 _LONE = re.compile(r"^[\s*(\[]*(?P<letter>[A-J])[\s*)\].:]*$", re.MULTILINE)
 _GOES_WITH = re.compile(r"\b(?:go|going|went) with\s+(?:option\s+)?[*(\[]*(?P<letter>[A-J])(?![\w'’])")
+_LISTED = re.compile(
+    r"^[ \t*_>-]{0,8}[(\[]?(?P<letter>[A-J])[)\].:][ \t]+(?P<option>[^\n]{1,200}?)[ \t*_]*$", re.MULTILINE
+)
 _RUN_OF_LETTERS = re.compile(r"A?B?C?D?E?F?G?")
 _COMMAND = re.compile(r"\\(?:textbf|textit|textrm|text|mathrm|mathbf|boxed|mbox)\b\s*|\\[ ,;]|[{}$]|\\[()\[\]]|\*\*")
 
@@ -137,6 +140,17 @@ def _names_other_option(pick: Pick, choices: Sequence[str]) -> bool:
         _LETTERS[index] for index, option in enumerate(choices[:10]) if normal_words(read_option(option)) == words
     }
     return bool(words and letters) and not letters & pick.letters
+
+
+def listed_options(text: str) -> tuple[str, ...]:
+    """The options that a text lists one a line, `A) 3` and on from there; none where there are not two in a row."""
+    options: list[str] = []
+    for found in _LISTED.finditer(text):
+        if found["letter"] == _LETTERS[0]:
+            options = [found["option"]]
+        elif options and len(options) < len(_LETTERS) and found["letter"] == _LETTERS[len(options)]:
+            options.append(found["option"])
+    return tuple(options) if len(options) > 1 else ()
 
 
 def read_option(option: str) -> str:
