@@ -1,7 +1,8 @@
-"""`store info`, `store history`, `store export`."""
+"""`store info`, `history`, `export`, `compact`, `vacuum`, `remove`."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 from rich.table import Table
 
 from tracewright.flows.progress import console, say
+from tracewright.schemas import InputError
 
 app = typer.Typer(no_args_is_help=True, help="The versioned table of traces.")
 
@@ -38,10 +40,15 @@ def history(store: Annotated[Path, typer.Argument(help="The store's folder.")]) 
     """Every version of the traces, the newest first."""
     from tracewright.pipeline.store import Store
 
-    table = Table("version", "committed", "operation", title=str(store))
-    for commit in Store.open(store).history():
-        table.add_row(str(commit.version), commit.committed_at.isoformat(timespec="seconds"), commit.operation)
+    opened = Store.open(store)
+    gone = opened.gone_versions()
+    table = Table("version", "committed", "operation", "", title=str(store))
+    for commit in opened.history():
+        left = "vacuumed" if commit.version in gone else ""
+        table.add_row(str(commit.version), commit.committed_at.isoformat(timespec="seconds"), commit.operation, left)
     console.print(table)
+    for removal in opened.removals.read():
+        say(f"taken down {removal.started_at:%Y-%m-%d}: {len(removal.trace_ids):,} traces: {removal.reason}")
 
 
 @app.command("export")
@@ -55,3 +62,50 @@ def export(
 
     count = Store.open(store).export(format=format_name, out=out)
     say(f"{out}: {count:,} traces")
+
+
+@app.command("compact")
+def compact(store: Annotated[Path, typer.Argument(help="The store's folder.")]) -> None:
+    """Join small shards into larger ones: a new version with the same rows."""
+    from tracewright.pipeline.store import Store
+
+    for done in Store.open(store).compact():
+        say(f"{done.table}: {done.shards_before:,} shards became {done.shards_after:,}")
+
+
+@app.command("vacuum")
+def vacuum(
+    store: Annotated[Path, typer.Argument(help="The store's folder.")],
+    keep_hours: Annotated[
+        float, typer.Option(min=0, help="Versions that were the newest within this time stay.")
+    ] = 168.0,
+) -> None:
+    """Delete the files of old versions that no release and no slice points to."""
+    from tracewright.pipeline.release import vacuum_store
+    from tracewright.pipeline.store import Store
+
+    for done in vacuum_store(Store.open(store), timedelta(hours=keep_hours)):
+        say(f"{done.table}: {done.files:,} files deleted ({done.size_bytes / 2**20:,.1f} MiB)")
+
+
+@app.command("remove")
+def remove(
+    store: Annotated[Path, typer.Argument(help="The store's folder.")],
+    where: Annotated[str | None, typer.Option(help="Which traces: a filter.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; stays on record, and readers of releases are told.")] = None,
+    finish: Annotated[bool, typer.Option("--finish", help="Only finish takedowns that were cut short.")] = False,
+) -> None:
+    """Takedown: the traces leave every version of the store, and releases that hold them are withdrawn."""
+    from tracewright.pipeline.release import finish_takedowns, take_down
+    from tracewright.pipeline.store import Store
+
+    if finish == (where is not None or reason is not None):
+        raise InputError("either --finish alone, or --where EXPR with --reason TEXT, is expected")
+    if not finish and (where is None or reason is None):
+        raise InputError("a takedown needs both --where EXPR and --reason TEXT: the reason stays on record")
+    opened = Store.open(store)
+    for removal in finish_takedowns(opened) if finish else [take_down(opened, where or "", reason or "")]:
+        say(f"{store}: {len(removal.trace_ids):,} traces taken down, record {removal.removal_id}")
+        say(f"withdrawn: {', '.join(removal.releases) or 'no release held one'}")
+        for name in removal.unreachable:
+            say(f"{name} is not where the register says or can't be read: withdraw it with `release yank` by hand")

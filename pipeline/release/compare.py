@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,10 @@ class ReleaseDiff:
     removed: tuple[str, ...]
     changed: dict[str, tuple[str, ...]]
     """Trace id → the columns that differ; `split` where the trace moved."""
+
+    def changed_columns(self) -> dict[str, int]:
+        """In how many rows each column differs, the most frequent first."""
+        return dict(Counter(column for columns in self.changed.values() for column in columns).most_common())
 
     @property
     def is_empty(self) -> bool:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tracewright.pipeline.release import create_release, diff_releases, open_release, show_release, yank_release
+from tracewright.pipeline.release import (
+    ReleaseDiff,
+    create_release,
+    diff_releases,
+    open_release,
+    show_release,
+    yank_release,
+)
 from tracewright.pipeline.store import Store
 from tracewright.schemas import InputError, Trace
 
@@ -71,3 +78,8 @@ def test_a_yank_needs_a_reason(copy: Path, reason: str) -> None:
     with pytest.raises(InputError, match="give 1 to 2000"):
         yank_release(copy, reason)
     assert show_release(copy).yanked is None
+
+
+def test_the_columns_that_changed_are_counted(released: Path, copy: Path) -> None:
+    assert diff_releases(released, copy).changed_columns() == {}
+    assert ReleaseDiff((), (), {"a": ("gold",), "b": ("gold", "split")}).changed_columns() == {"gold": 2, "split": 1}
