@@ -20,10 +20,11 @@ class OpenProblem:
     """Samples that may still be asked for; the next one is the last of them."""
     correct: int = 0
     in_flight: set[str] = field(default_factory=set[str])
+    in_scoring: int = 0
 
     def next_tasks(self, until_correct: int | None) -> Iterator[Task]:
         """The samples to ask for now: all of them, or as many as may still be missing to the correct ones."""
-        wanted = len(self.waiting) if until_correct is None else until_correct - self.correct - len(self.in_flight)
+        wanted = len(self.waiting) if until_correct is None else until_correct - self.correct - self._pending
         for _ in range(min(wanted, len(self.waiting))):
             task = self.waiting.pop()
             self.in_flight.add(task.trace_id)
@@ -32,7 +33,11 @@ class OpenProblem:
     def is_settled(self, until_correct: int | None) -> bool:
         """Whether nothing more will be asked for."""
         enough = until_correct is not None and self.correct >= until_correct
-        return not self.in_flight and (enough or not self.waiting)
+        return not self._pending and (enough or not self.waiting)
+
+    @property
+    def _pending(self) -> int:
+        return len(self.in_flight) + self.in_scoring
 
 
 def open_problem(problem: Problem, teaching: Teaching, settled: Settled) -> tuple[OpenProblem, int]:

@@ -9,17 +9,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tracewright.pipeline.engines.base import Completion, Engine, Failure, Request
+from tracewright.pipeline.generation.adaptive_scoring import AdaptiveScoring
 from tracewright.pipeline.generation.asking import OpenProblem, open_problem
-from tracewright.pipeline.generation.attempts import find_cut, find_reasoning, make_attempt
+from tracewright.pipeline.generation.attempts import find_cut, make_attempt
 from tracewright.pipeline.generation.counts import GenerationCounts
 from tracewright.pipeline.generation.records import Finished, from_record, to_record
+from tracewright.pipeline.generation.scoring import InlineScoring, Scored, Scoring
 from tracewright.pipeline.generation.settled import Settled
 from tracewright.pipeline.generation.spending import find_limit
 from tracewright.pipeline.generation.teaching import Teaching, render_question
-from tracewright.pipeline.scoring import Task, score_completion
+from tracewright.pipeline.scoring import Task
 from tracewright.pipeline.store import Store, TraceWriter
 from tracewright.schemas import AttemptKind, ConfigError, Outcome, Problem, Rejection, make_id
-from tracewright.schemas.trace import REQUEST_HASH
 
 _PROMPT_STAGE = "prompt"
 _MAX_KEPT_CHARACTERS = 2_000
@@ -45,18 +46,25 @@ def generate_missing(
         StoreError: the disk is full or failing; what was stored is intact.
     """
     counts = GenerationCounts(replayed=replay_journal(writer, teaching))
-    run = _Run(writer, teaching, engine.name, Settled(store, teaching, writer.has_trace), report, counts)
-    for result in engine.stream(run.requests(problems)):
-        run.take(result)
+    scoring = AdaptiveScoring(writer, teaching)
+    run = _Run(writer, teaching, engine.name, Settled(store, teaching, writer.has_trace), scoring, report, counts)
+    try:
+        for result in engine.stream(run.requests(problems)):
+            run.take(result)
+        run.finish()
+    finally:
+        scoring.close()
     writer.flush()
     return run.counts
 
 
 def replay_journal(writer: TraceWriter, teaching: Teaching) -> int:
     """Finish what an earlier process had on disk but not in the store, whatever it was asked for; how much it was."""
-    replayed = 0
+    replayed, scoring = 0, InlineScoring(writer, teaching)
     for number, record in writer.journal.replay():
-        _keep(writer, teaching, from_record(record), number)
+        finished = from_record(record)
+        if _keep_if_attempt(writer, teaching, finished, number) is None:
+            scoring.submit(finished, number)
         replayed += 1
     writer.flush()
     return replayed
@@ -70,10 +78,13 @@ class _Run:
     teaching: Teaching
     engine: str
     settled: Settled
+    scoring: Scoring
     report: Report
     counts: GenerationCounts
     started: float = field(default_factory=time.monotonic)
     in_flight: dict[str, tuple[Task, OpenProblem]] = field(default_factory=dict[str, tuple[Task, OpenProblem]])
+    in_scoring: dict[int, OpenProblem] = field(default_factory=dict[int, OpenProblem])
+    """By the number of the record."""
     waiting: deque[tuple[Task, OpenProblem]] = field(default_factory=deque[tuple[Task, OpenProblem]])
 
     def requests(self, problems: Iterable[Problem | Rejection]) -> Iterator[Request | None]:
@@ -88,21 +99,48 @@ class _Run:
                 self.counts.stopped = None
                 yield self._begin(*self.waiting.popleft())
                 continue
-            if not self.in_flight:
+            if self.in_flight:
+                yield None
+            elif self.in_scoring:
+                self._take_scored(self.scoring.collect())
+            else:
                 return
-            yield None
 
     def take(self, result: Completion | Failure) -> None:
-        """Write a result to the journal, then score and store it, and see whether its problem needs another one."""
+        """Write a result to the journal and have it scored; the store gets it with its shard."""
         task, opened = self.in_flight.pop(result.key)
         finished = Finished(
             task, result, self.engine, datetime.now(UTC), self.teaching.max_tokens, self._hash_request(task, result)
         )
         number = self.writer.journal.append(to_record(finished))
-        self._count(result, _keep(self.writer, self.teaching, finished, number), opened)
+        self._count_spending(result)
         opened.in_flight.remove(task.trace_id)
-        self._go_on(opened)
+        kept = _keep_if_attempt(self.writer, self.teaching, finished, number)
+        if kept is None:
+            opened.in_scoring += 1
+            self.in_scoring[number] = opened
+            self._take_scored(self.scoring.submit(finished, number))
+        else:
+            self.counts.failed += kept is AttemptKind.FAILED
+            self.counts.truncated += kept is AttemptKind.TRUNCATED
+            self._go_on(opened)
         self.report(self.counts)
+
+    def finish(self) -> None:
+        """Wait for the last scores."""
+        while self.in_scoring:
+            self._take_scored(self.scoring.collect())
+        self.report(self.counts)
+
+    def _take_scored(self, rows: list[Scored]) -> None:
+        """Count what the writer got, and see whether its problems need another sample."""
+        for row in rows:
+            opened = self.in_scoring.pop(row.number)
+            opened.in_scoring -= 1
+            self.counts.traces += 1
+            self.counts.correct += row.outcome is Outcome.CORRECT
+            opened.correct += row.outcome is Outcome.CORRECT
+            self._go_on(opened)
 
     def _read(self, row: Problem | Rejection) -> None:
         if isinstance(row, Rejection):
@@ -140,18 +178,12 @@ class _Run:
             examples=teaching.examples,
         )
 
-    def _count(self, result: Completion | Failure, kept: AttemptKind | Outcome | None, opened: OpenProblem) -> None:
-        counts = self.counts
-        counts.failed += kept is AttemptKind.FAILED
-        counts.truncated += kept is AttemptKind.TRUNCATED
-        counts.traces += isinstance(kept, Outcome)
-        counts.correct += kept is Outcome.CORRECT
-        opened.correct += kept is Outcome.CORRECT
+    def _count_spending(self, result: Completion | Failure) -> None:
+        counts, price = self.counts, self.teaching.price
         if isinstance(result, Completion):
             counts.tokens += result.token_count
             counts.prompt_tokens += result.prompt_token_count
         counts.seconds = time.monotonic() - self.started
-        price = self.teaching.price
         counts.add_cost(price.prompt_tokens, price.tokens, price.hour)
 
     def _hash_request(self, task: Task, result: Completion | Failure) -> str:
@@ -161,24 +193,15 @@ class _Run:
         return make_id("request", prompt, shown, task.teacher.fingerprint, self.engine, _seed(task))
 
 
-def _keep(writer: TraceWriter, teaching: Teaching, finished: Finished, number: int) -> AttemptKind | Outcome | None:
-    """Store what became of a request, and say what it was; None where the store had it already."""
-    task, result = finished.task, finished.result
+def _keep_if_attempt(writer: TraceWriter, teaching: Teaching, finished: Finished, number: int) -> AttemptKind | None:
+    """Store what is no answer, and say what it was; None where it is one."""
+    result = finished.result
     cut = None if isinstance(result, Failure) else find_cut(result, teaching.reasoning, finished.max_tokens)
-    if isinstance(result, Failure) or cut is not None:
-        attempt = make_attempt(finished, cut)
-        writer.add_attempt(attempt, number)
-        return attempt.kind
-    trace = score_completion(
-        task,
-        result,
-        engine=finished.engine,
-        calibration=teaching.calibration,
-        created_at=finished.at,
-        metadata={REQUEST_HASH: finished.request},
-        reasoning=find_reasoning(result.text, teaching.reasoning),
-    )
-    return trace.verdict.outcome if writer.add_trace(trace, number) else None
+    if not isinstance(result, Failure) and cut is None:
+        return None
+    attempt = make_attempt(finished, cut)
+    writer.add_attempt(attempt, number)
+    return attempt.kind
 
 
 def _reject(problem: Problem, reason: str) -> Rejection:

@@ -1,0 +1,133 @@
+"""Scoring in processes of their own: their rows come back as Arrow and go to the writer without becoming models here.
+
+A process that dies costs nothing: what it had is scored here, from the same records.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any, BinaryIO, cast
+
+import pyarrow as pa
+
+from tracewright.pipeline.generation.records import Finished, to_record
+from tracewright.pipeline.generation.scoring import InlineScoring, Scored
+from tracewright.pipeline.generation.scoring_messages import read_message
+from tracewright.pipeline.generation.teaching import Teaching
+from tracewright.pipeline.store import TraceWriter
+from tracewright.schemas import Outcome
+
+_MAX_OUTSTANDING = 512
+"""Rows: of 20,000 tokens each they are some 100 MB."""
+
+
+@dataclass
+class _Worker:
+    process: subprocess.Popen[bytes]
+    outstanding: dict[int, Finished] = field(default_factory=dict[int, Finished])
+    is_ready: bool = False
+    is_alive: bool = True
+
+
+@dataclass(frozen=True)
+class _Message:
+    worker: _Worker
+    found: dict[str, Any] | None
+    """None: the process has ended."""
+    data: bytes = b""
+
+
+class ScoringPool:
+    """See `scoring.Scoring`. Until its processes are ready, rows are scored here."""
+
+    def __init__(self, writer: TraceWriter, teaching: Teaching, processes: int) -> None:
+        self._writer = writer
+        self._inline = InlineScoring(writer, teaching)
+        self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+        calibration = teaching.calibration
+        settings = {
+            "calibration": None if calibration is None else calibration.model_dump_json(),
+            "reasoning": teaching.reasoning.model_dump(),
+        }
+        self._workers = [self._start(settings) for _ in range(processes)]
+
+    def submit(self, finished: Finished, number: int) -> list[Scored]:
+        """See `Scoring.submit`."""
+        scored = list(self._drain())
+        ready = [worker for worker in self._workers if worker.is_ready and worker.is_alive]
+        if not ready:
+            return [*scored, *self._inline.submit(finished, number)]
+        worker = min(ready, key=lambda one: len(one.outstanding))
+        worker.outstanding[number] = finished
+        self._send(worker, f"{number} {json.dumps(to_record(finished), ensure_ascii=False)}\n")
+        while self._count_outstanding() > _MAX_OUTSTANDING:
+            scored.extend(self.collect())
+        return scored
+
+    def collect(self) -> list[Scored]:
+        """See `Scoring.collect`."""
+        if not self._count_outstanding():
+            return []
+        return [*self._take(self._messages.get()), *self._drain()]
+
+    def close(self) -> None:
+        """See `Scoring.close`."""
+        for worker in self._workers:
+            worker.process.kill()
+            worker.process.wait()
+
+    def _count_outstanding(self) -> int:
+        return sum(len(worker.outstanding) for worker in self._workers)
+
+    def _start(self, settings: dict[str, Any]) -> _Worker:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tracewright.pipeline.generation.scoring_worker", str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        worker = _Worker(process)
+        self._send(worker, json.dumps(settings) + "\n")
+        threading.Thread(target=self._read, args=(worker,), name="scores", daemon=True).start()
+        return worker
+
+    def _send(self, worker: _Worker, line: str) -> None:
+        stdin = cast(IO[bytes], worker.process.stdin)
+        try:
+            stdin.write(line.encode("utf-8", "surrogatepass"))
+            stdin.flush()
+        except BrokenPipeError:
+            worker.is_alive = False  # its reader says so too, and what it had is scored here then
+
+    def _read(self, worker: _Worker) -> None:
+        out = cast(BinaryIO, worker.process.stdout)
+        while (message := read_message(out)) is not None:
+            self._messages.put(_Message(worker, *message))
+        self._messages.put(_Message(worker, None))
+
+    def _drain(self) -> Iterator[Scored]:
+        while not self._messages.empty():
+            yield from self._take(self._messages.get())
+
+    def _take(self, message: _Message) -> list[Scored]:
+        worker = message.worker
+        if message.found is None:
+            worker.is_alive = False
+            lost, worker.outstanding = worker.outstanding, {}
+            return [one for number, finished in lost.items() for one in self._inline.submit(finished, number)]
+        if "ready" in message.found:
+            worker.is_ready = True
+            return []
+        numbers = message.found["numbers"]
+        with pa.ipc.open_stream(message.data) as stream:
+            self._writer.add_scored(stream.read_all(), numbers)
+        for number in numbers:
+            del worker.outstanding[number]
+        return [Scored(*pair) for pair in zip(numbers, map(Outcome, message.found["outcomes"]), strict=True)]
