@@ -13,7 +13,19 @@ import textwrap
 import typer
 from rich.markup import escape
 
-from tracewright.flows.commands import answers, benches, data, generate, jobs, releases, scores, stores, students
+from tracewright.flows.commands import (
+    answers,
+    benches,
+    curation,
+    data,
+    flows,
+    generate,
+    jobs,
+    releases,
+    scores,
+    stores,
+    students,
+)
 from tracewright.flows.interrupts import end_now, guard_interrupts
 from tracewright.flows.progress import console
 from tracewright.schemas import TracewrightError
@@ -30,10 +42,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for commands in (jobs, generate, data, scores, answers, benches, students):
+for commands in (jobs, generate, data, curation, scores, answers, benches, students):
     commands.register(app)
 app.add_typer(stores.app, name="store")
 app.add_typer(releases.app, name="release")
+app.add_typer(flows.app, name="flows")
 app.add_typer(jobs.teacher_app, name="teacher")
 
 

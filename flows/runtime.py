@@ -12,14 +12,17 @@ from pathlib import Path
 
 from tracewright.schemas import StoreError
 
-_SETTINGS = {
+_QUIET = {
     # Its errors are tracebacks; the command line says each error once, in one line, and the run keeps the whole.
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_CLI_COLORS": "false",
     "DO_NOT_TRACK": "1",
+}
+_SETTINGS = {
+    **_QUIET,
+    "PREFECT_SERVER_UI_ENABLED": "false",
     # The embedded server lives as long as one command: what it would do in the background is for servers that stay.
     "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
@@ -39,6 +42,23 @@ def configure_prefect(data: Path) -> None:
     Raises:
         StoreError: the folder can't be written.
     """
+    _configure(data, _SETTINGS)
+
+
+def configure_serving(data: Path, port: int) -> bool:
+    """The same for a server that stays, at that port; whether it is to be started: False where one is configured.
+
+    Raises:
+        StoreError: the folder can't be written.
+    """
+    is_ours = not os.environ.get("PREFECT_API_URL")
+    own = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"} if is_ours else {}
+    # Nobody sits before these runs: what went wrong is looked for here and on the run's page.
+    _configure(data, _QUIET | own | {"PREFECT_LOGGING_LEVEL": "ERROR"})
+    return is_ours
+
+
+def _configure(data: Path, settings: dict[str, str]) -> None:
     home = data / ".prefect"
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -46,7 +66,7 @@ def configure_prefect(data: Path) -> None:
         raise StoreError(
             f"can't write to {data}: {error.strerror}. Choose a folder that you may write to, or mend its rights"
         ) from error
-    for name, value in (_SETTINGS | {"PREFECT_HOME": str(home.resolve())}).items():
+    for name, value in (settings | {"PREFECT_HOME": str(home.resolve())}).items():
         os.environ.setdefault(name, value)
     for name in _SENDERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)

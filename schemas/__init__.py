@@ -19,6 +19,7 @@ from tracewright.schemas.migrations import SCHEMA_VERSION
 from tracewright.schemas.problem import AnswerKind, CodeTest, Image, Problem
 from tracewright.schemas.release import (
     CalibrationFigures,
+    CurvePoint,
     Message,
     ReleaseFile,
     ReleaseManifest,
@@ -52,6 +53,7 @@ __all__ = [
     "CheckOutcome",
     "CodeTest",
     "ConfigError",
+    "CurvePoint",
     "Decision",
     "EngineError",
     "FinishReason",
