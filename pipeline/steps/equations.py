@@ -11,7 +11,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from tracewright.pipeline.steps import polynomials
-from tracewright.pipeline.steps.polynomials import FunctionRule, Monomial, Polynomial, Quotient, TooLargeError
+from tracewright.pipeline.steps.polynomials import Monomial, Polynomial, Quotient, TooLargeError
+from tracewright.pipeline.steps.quotients import FunctionRule, make_quotient
 from tracewright.pipeline.steps.trees import Name, Operation, Tree
 
 MAX_EQUATIONS = 60
@@ -66,12 +67,12 @@ class Equations:
             return
 
     def _difference(self, left: Tree, right: Tree) -> Polynomial:
-        first = polynomials.make_quotient(left, self._functions)
-        return polynomials.subtract(first, polynomials.make_quotient(right, self._functions))
+        first = make_quotient(left, self._functions)
+        return polynomials.subtract(first, make_quotient(right, self._functions))
 
     def _define(self, name: Tree, value: Tree, step: int) -> None:
         if isinstance(name, Name):
-            quotient = polynomials.make_quotient(value, self._functions)
+            quotient = make_quotient(value, self._functions)
             atoms = polynomials.find_atoms(quotient.top) | polynomials.find_atoms(quotient.bottom)
             if name.text not in atoms:
                 self._values[name.text] = (quotient, step)

@@ -23,7 +23,7 @@ _DIFFERENCE_WORDS = re.compile(
 )
 MAX_DENIAL_CHARACTERS = 100
 _DENIES = re.compile(
-    r"contradict|impossib|absurd|not possible|no solution|inconsistent|extraneous|too (?:small|big|large|low|high)\b|"
+    r"contradict|impossib|absurd|not possible|no solution|inconsistent|extraneous|"
     r"(?:is|are) (?:clearly |obviously )?(?:false|not (?:true|equal|valid))|"
     r"(?:does|do)(?:n't| not) (?:work|hold|satisfy|equal|match)|\\bot\b|^[\s$)\\]*\?",
     re.IGNORECASE,

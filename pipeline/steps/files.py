@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO, cast
+from typing import Any, TextIO, cast
 
 from tracewright.pipeline.steps.check import CheckedStep, check_steps, first_failed_step
 from tracewright.pipeline.steps.graph import step_graph
@@ -16,7 +17,8 @@ from tracewright.schemas.errors import InputError, MissingInputError
 _EXPECTED = 'expected a JSON object {"question": string, "steps": [string, …]} on each line'
 
 
-class CheckCounts(NamedTuple):
+@dataclass(frozen=True)
+class CheckCounts:
     """What a run of `check_steps_file` met."""
 
     traces: int
@@ -40,6 +42,8 @@ def check_steps_file(traces: Path, out: Path, graphs: Path | None = None) -> Che
     """
     if not traces.is_file():
         raise MissingInputError(f"no file {traces}: expected a JSON-lines file of traces; {_EXPECTED}")
+    if not out.parent.is_dir():
+        raise MissingInputError(f"no folder {out.parent} for {out.name}: expected one that exists; create it first")
     aside = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         with aside.open("w", encoding="utf-8") as sink:

@@ -31,7 +31,8 @@ _ITEM = re.compile(
 )
 _CONTINUES = re.compile(r"[,.;:)]|(?:where|and|or|with|for|which|because|since|so that|then)\b")
 _THINKING_ENDS = re.compile(r"</(?:think|thinking|reasoning)>\s*", re.IGNORECASE)
-_CONTENT = re.compile(r"\w")
+_WORD = re.compile(r"\w")
+_TAGS = re.compile(r"</?(?:think|thinking|reasoning)>", re.IGNORECASE)
 
 
 def segment(text: str, *, reasoning: Span | None = None) -> list[Span]:
@@ -120,12 +121,20 @@ def _is_wrapped(text: str, line: str, end: int) -> bool:
 
 
 def _drop_empty(text: str, cuts: list[int], fixed: set[int]) -> list[int]:
-    """The cuts but those after a piece without a letter or digit, such as a rule: it joins the next piece."""
+    """The cuts but those at a piece without content, such as a rule or a tag: it joins its neighbour."""
     kept = cuts[:1]
     for start, end in pairwise([*cuts[1:], len(text)]):
-        if start in fixed or (_CONTENT.search(text, kept[-1], start) and _CONTENT.search(text, start, end)):
+        if start in fixed or (_has_content(text, kept[-1], start) and _has_content(text, start, end)):
             kept.append(start)
     return kept
+
+
+def _has_content(text: str, start: int, end: int) -> bool:
+    """Whether a letter or digit stands there that is not the name of a tag."""
+    if _WORD.search(text, start, end) is None:
+        return False
+    piece = text[start:end]
+    return "<" not in piece or _WORD.search(_TAGS.sub("", piece)) is not None
 
 
 def _reasoning_ends(text: str, reasoning: Span | None) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracewright.pipeline.steps import segment, token_spans
+from tracewright.pipeline.steps.regions import find_regions
 from tracewright.schemas import Span
 from tracewright.schemas.errors import InputError
 
@@ -28,6 +29,53 @@ def test_spans_cover_the_text(text: str) -> None:
 
 def test_empty_text_has_no_steps() -> None:
     assert segment("") == []
+
+
+def test_tags_are_no_steps_of_their_own() -> None:
+    text = "<think>\n4 * 7 = 27. Wait, that's wrong: 4 * 7 = 28.\n</think>\n\nThe answer is 28."
+    assert [text[span.start : span.end] for span in segment(text)] == [
+        "<think>\n4 * 7 = 27. ",
+        "Wait, that's wrong: 4 * 7 = 28.\n</think>\n\n",
+        "The answer is 28.",
+    ]
+
+
+STYLED = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "Step 3: we get ",
+                "1. ",
+                "2) ",
+                "- ",
+                "* ",
+                "\n",
+                "\n\n",
+                " Then ",
+                "so. Now ",
+                "Wait, no. ",
+                "| a | b |",
+            ),
+            *(
+                "$x = 1. Y$",
+                "$$a\n\n= b. C$$",
+                "\\(a. B\\)",
+                "\\[\na = 1. B\n\n= 2\n\\]",
+                "`x. Y = 1`",
+                "```py\n\nx = 1. Y\n\n- z\n```\n",
+            ),
+            "\\begin{align*}\na &= 1. B\\\\\n\n&= 2\n\\end{align*}",
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@given(STYLED)
+def test_no_cut_lies_inside_a_formula_or_code(text: str) -> None:
+    cuts = {span.start for span in segment(text)}
+    for region in find_regions(text):
+        assert not [cut for cut in cuts if region.start < cut < region.end]
 
 
 def test_reasoning_is_not_mixed_with_the_answer() -> None:
