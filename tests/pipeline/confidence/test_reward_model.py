@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -103,14 +104,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PoolingRe
     command += ["--runner", "pooling", "--pooler-config", pooler, "--dtype", "float32", "--enforce-eager"]
     command += ["--max-model-len", "512", "--host", "127.0.0.1", "--port", str(port), "--served-model-name", "tiny"]
     with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, env=os.environ | ENVIRONMENT, stdout=log, stderr=log)
+        server = subprocess.Popen(command, env=os.environ | ENVIRONMENT, stdout=log, stderr=log, start_new_session=True)
     try:
         wait_until_up(f"http://127.0.0.1:{port}", server)
         settings = RewardModelSettings(f"http://127.0.0.1:{port}/", "tiny", step_mark=MARK, system=None)
         with PoolingRewardModel(settings) as rewarder:
             yield rewarder, reference
     finally:
-        server.kill()
+        os.killpg(server.pid, signal.SIGKILL)  # its engine is a process of its own that would go on
         server.wait()
 
 
