@@ -100,6 +100,17 @@ class StageCount(Frozen):
     reasons: dict[str, int] = {}
 
 
+class CurvePoint(Frozen):
+    """The steps of similar confidence: what was said of them and how many were right, with a 95 % Wilson interval."""
+
+    confidence: Probability
+    """Their mean."""
+    accuracy: Probability
+    low: Probability
+    high: Probability
+    count: Count
+
+
 class CalibrationFigures(Frozen):
     """How far the steps' confidence can be trusted on this release's source, measured on checked steps."""
 
@@ -109,6 +120,8 @@ class CalibrationFigures(Frozen):
     auroc: Probability
     ece: Probability
     brier: Probability
+    curve: tuple[CurvePoint, ...] = ()
+    """By rising confidence."""
 
 
 class TeacherShare(Frozen):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 
@@ -36,7 +37,7 @@ from tracewright.pipeline.confidence.samples import (
 from tracewright.pipeline.confidence.signals import TAIL_TOKENS, WINDOW_TOKENS
 from tracewright.schemas.base import Count, Frozen, Probability, Timestamp
 from tracewright.schemas.ids import make_id
-from tracewright.schemas.release import CalibrationFigures
+from tracewright.schemas.release import CalibrationFigures, CurvePoint
 from tracewright.schemas.trace import Signals
 
 CALIBRATION_FORMAT = "tracewright-calibration/1"
@@ -171,6 +172,7 @@ def calibration_figures(
         auroc=ranking,
         ece=expected_calibration_error(values, labels),
         brier=brier_score(values, labels),
+        curve=tuple(CurvePoint(**asdict(point)) for point in reliability_curve(values, labels)),
     )
 
 
