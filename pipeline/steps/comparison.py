@@ -14,7 +14,7 @@ from tracewright.pipeline.steps.chains import Chain, Comparison, Side
 from tracewright.pipeline.steps.evaluation import MODES, PLAIN, Mode, evaluate
 from tracewright.pipeline.steps.trees import Literal, Name, iterate_nodes
 from tracewright.pipeline.steps.units import get_unit
-from tracewright.pipeline.steps.values import Number, UndefinedValueError, are_equal, as_fraction
+from tracewright.pipeline.steps.values import Number, UndefinedValueError, are_equal, as_fraction, format_number
 from tracewright.schemas import CheckOutcome
 
 APPROXIMATION_TOLERANCE = Fraction(3, 100)
@@ -68,7 +68,20 @@ def compare(
     if any(_holds(relation, a, b, left, right) for a, b in _other_readings(left, right, names)):
         return Comparison(CheckOutcome.HOLDS, first, second)
     note = _find_doubt(left, relation, right, first, second, is_computed, defined)
-    return Comparison(CheckOutcome.UNCHECKED if note else CheckOutcome.FAILS, first, second, note)
+    if note:
+        return Comparison(CheckOutcome.UNCHECKED, first, second, note)
+    return Comparison(CheckOutcome.FAILS, first, second, _describe_units(left, right, names))
+
+
+def _describe_units(left: Side, right: Side, names: Mapping[str, Number]) -> str:
+    """Of two measures in different units: what they come to in the same one."""
+    if not _share_dimension(left, right):
+        return ""
+    try:
+        first, second = evaluate(left.trees[0], names, MODES[-1]), evaluate(right.trees[0], names, MODES[-1])
+    except UndefinedValueError:
+        return ""
+    return f"in one unit {format_number(first)} and {format_number(second)}"
 
 
 def _compare_congruence(relation: str, left: Number, right: Number, modulus: int | None) -> Comparison:

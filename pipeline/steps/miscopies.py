@@ -12,14 +12,37 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from tracewright.pipeline.steps.chains import Side
+from tracewright.pipeline.steps.claims import Claim, quote
+from tracewright.pipeline.steps.memory import Memory
+from tracewright.pipeline.steps.reading import StepReading
 from tracewright.pipeline.steps.trees import Literal, iterate_nodes
-from tracewright.pipeline.steps.values import Number
+from tracewright.pipeline.steps.values import Number, format_number
+from tracewright.schemas import CheckOutcome
 
 MIN_DIGITS = 3
 MAX_KNOWN_NUMBERS = 500
 """After more numbers than that, one of them is near to any other."""
 _MIN_DECIMAL = 10
 _CONSTANTS = {"128", "144", "168", "256", "365", "366", "512", "1024", "1728", "1760", "2024", "2025", "3600", "5280"}
+
+
+def check_copies(memory: Memory, text: str, reading: StepReading) -> list[Claim]:
+    """The claims that fail because a step computes with a number that was copied wrong."""
+    if not memory.seen or memory.worked is not None:
+        return []
+    claims: list[Claim] = []
+    for offset, content in reading.pieces:
+        for chain in content.chains:
+            side = chain.sides[0]
+            found = None if side is None else find_miscopy(side, memory.seen, content.mentioned)
+            if side is None or found is None:
+                continue
+            start, end = offset + side.start, offset + side.end
+            copied = text[start:end]
+            value, original = map(format_number, found)
+            reason = f"{quote(copied)}: {value} was not mentioned before, {original} was"
+            claims.append(Claim(copied, start, end, CheckOutcome.FAILS, reason, copied))
+    return claims
 
 
 def find_miscopy(side: Side, known: Iterable[Number], used: frozenset[Number]) -> tuple[Number, Number] | None:

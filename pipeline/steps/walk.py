@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from tracewright.pipeline.steps.annotations import check_annotation
 from tracewright.pipeline.steps.answers import find_answer
 from tracewright.pipeline.steps.chains import Chain, Comparison, Side
 from tracewright.pipeline.steps.claims import Claim, Finding, make_claim, quote, summarize
-from tracewright.pipeline.steps.comparison import compare, is_rounding
+from tracewright.pipeline.steps.comparison import compare
 from tracewright.pipeline.steps.corrections import withdraw_within
 from tracewright.pipeline.steps.definitions import check_template, is_miscopied
 from tracewright.pipeline.steps.equations import IDENTITY
 from tracewright.pipeline.steps.evaluation import evaluate
 from tracewright.pipeline.steps.excuses import Place, excuse
 from tracewright.pipeline.steps.final import check_answer
-from tracewright.pipeline.steps.memory import QUESTION, Memory, Standing
-from tracewright.pipeline.steps.miscopies import find_miscopy
-from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS, Annotation, StepReading, read_step
-from tracewright.pipeline.steps.trees import Literal, Name
-from tracewright.pipeline.steps.values import Number, UndefinedValueError, as_fraction, format_number
+from tracewright.pipeline.steps.memory import Memory, Standing
+from tracewright.pipeline.steps.miscopies import check_copies
+from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS, StepReading, read_step
+from tracewright.pipeline.steps.sources import find_sources
+from tracewright.pipeline.steps.trees import Name
+from tracewright.pipeline.steps.values import Number, UndefinedValueError
 from tracewright.pipeline.steps.worked import check_worked_line
 from tracewright.schemas import CheckOutcome, StepCheck
 
@@ -52,7 +54,7 @@ class _StepWalk:
 
     def run(self) -> Finding:
         self._memory.has_formulas = self._memory.has_formulas or self._reading.has_formulas
-        self._use_numbers()
+        self._depends |= find_sources(self._memory, self._reading)
         for offset, content in self._reading.pieces:
             if content.is_malformed and self._memory.question.is_plain:
                 self._refuse(offset)
@@ -61,9 +63,13 @@ class _StepWalk:
                 if len(self._claims) < MAX_CLAIMS_PER_STEP:
                     self._check_chain(offset, chain)
         for annotation in self._reading.annotations:
-            self._check_annotation(annotation)
+            claims, result = check_annotation(self._memory, self._text, annotation)
+            self._claims += claims
+            if result is not None:
+                self._results.append(result)
+                self._memory.produce(result, self._index)
         if not self._memory.has_formulas:
-            self._check_copies()
+            self._claims += check_copies(self._memory, self._text, self._reading)
         template = check_template(self._memory, self._text)
         if template is not None and template.outcome is CheckOutcome.FAILS:
             self._memory.doubtful = (self._index, template)
@@ -236,48 +242,6 @@ class _StepWalk:
             self._depends.add(standing.step)
         return standing.read(), standing.text
 
-    def _check_annotation(self, annotation: Annotation) -> None:
-        chain = annotation.chain
-        if chain is None or chain.sides[-1] is None:
-            return
-        offset = annotation.start + 2
-        last: Number | None = None
-        for place, relation in enumerate(chain.relations):
-            left, right = chain.sides[place], chain.sides[place + 1]
-            if left is None or right is None:
-                continue
-            texts = self._cut(offset, left), relation, self._cut(offset, right)
-            comparison = chain.comparisons[place]
-            if comparison is None or comparison.outcome is not CheckOutcome.HOLDS:
-                comparison = compare(left, relation, right, self._memory.names, is_computed=True)
-            self._claims.append(make_claim(self._text, annotation.start, annotation.end, texts, comparison))
-            last = comparison.right if comparison.right is not None else self._evaluate(right)
-        if last is not None:
-            self._results.append(last)
-            self._memory.produce(last, self._index)
-        self._check_shown(annotation, chain.sides[-1], offset)
-
-    def _check_shown(self, annotation: Annotation, result: Side, offset: int) -> None:
-        """The number right behind an annotation is its result."""
-        shown = annotation.shown
-        if shown is None:
-            return
-        end = annotation.end + shown.end - 2
-        shown_text = self._text[annotation.end : end]
-        chain = annotation.chain
-        last = chain.comparisons[-1] if chain is not None else None
-        tree = shown.trees[0]
-        if last is not None and isinstance(tree, Literal) and tree.value == last.right:
-            text, subject = self._text[annotation.start : end], self._cut(offset, result)
-            self._claims.append(Claim(text, annotation.start, end, CheckOutcome.HOLDS, "holds", subject))
-            return
-        comparison = compare_shown(result, shown)
-        comparison = excuse(comparison, Place(self._text, annotation.end - 2, result, shown, None, ""), ())
-        texts = self._cut(offset, result), "=", shown_text
-        self._claims.append(
-            make_claim(self._text, annotation.start, annotation.end + len(shown_text), texts, comparison)
-        )
-
     def _cut(self, offset: int, side: Side) -> str:
         return self._text[offset + side.start : offset + side.end]
 
@@ -299,62 +263,3 @@ class _StepWalk:
         step = self._memory.find_source(value)
         if step is not None and step != self._index:
             self._depends.add(step)
-
-    def _check_copies(self) -> None:
-        """The numbers that the step computes with are those that were mentioned."""
-        memory = self._memory
-        if not memory.seen or memory.worked is not None:
-            return
-        for offset, content in self._reading.pieces:
-            for chain in content.chains:
-                side = chain.sides[0]
-                found = None if side is None else find_miscopy(side, memory.seen, content.mentioned)
-                if side is not None and found is not None:
-                    start, end = offset + side.start, offset + side.end
-                    text = self._text[start:end]
-                    value, original = format_number(found[0]), format_number(found[1])
-                    reason = f"{quote(text)}: {value} was not mentioned before, {original} was"
-                    self._claims.append(Claim(text, start, end, CheckOutcome.FAILS, reason, text))
-
-    def _is_worked(self, worked: Standing) -> bool:
-        """Whether the step is a line of worked arithmetic: `…; = …`, or equations after such a line."""
-        chains = [chain for _, content in self._reading.pieces for chain in content.chains]
-        return bool(chains) and (worked.step >= 0 or any(chain.follows == ";" for chain in chains))
-
-    def _use_numbers(self) -> None:
-        """The step rests on where its numbers come from, those apart that it arrives at."""
-        memory, depends = self._memory, self._depends
-        worked = memory.worked
-        if worked is not None and self._is_worked(worked):
-            # The digits of column work come from the expression that is worked, not from where they were seen before.
-            depends.add(worked.step)
-            return
-        producers, given = memory.producers, memory.question.numbers
-        for _, content in self._reading.pieces:
-            for value in content.used:
-                source = producers.get(value)
-                if source is not None:
-                    depends.add(source)
-                elif value in given:
-                    depends.add(QUESTION)
-
-
-def compare_shown(result: Side, shown: Side) -> Comparison:
-    """Compare an annotation's result with the number behind it: two numbers, so any difference counts."""
-    comparison = compare(result, "=", shown, {})
-    if comparison.outcome is not CheckOutcome.UNCHECKED or comparison.left is None or comparison.right is None:
-        return comparison
-    if not shown.is_clean or _is_scaled(comparison.left, comparison.right):
-        return comparison
-    return Comparison(CheckOutcome.FAILS, comparison.left, comparison.right)
-
-
-_SCALES = (100, 1000, 10**6, 60, 12)
-
-
-def _is_scaled(left: Number, right: Number) -> bool:
-    first, second = as_fraction(left), as_fraction(right)
-    return any(is_rounding(first * scale, second, -1) or is_rounding(second * scale, first, -1) for scale in _SCALES)
-
-
-__all__ = ["QUESTION", "Finding", "Memory", "check_step"]

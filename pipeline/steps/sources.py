@@ -1,0 +1,30 @@
+"""Where the numbers that a step uses come from."""
+
+from __future__ import annotations
+
+from tracewright.pipeline.steps.memory import QUESTION, Memory, Standing
+from tracewright.pipeline.steps.reading import StepReading
+
+
+def find_sources(memory: Memory, reading: StepReading) -> set[int]:
+    """The steps, or the question, that the step's numbers come from, those apart that it arrives at itself."""
+    worked = memory.worked
+    if worked is not None and _is_worked(reading, worked):
+        # The digits of column work come from the expression that is worked, not from where they were seen before.
+        return {worked.step}
+    producers, given = memory.producers, memory.question.numbers
+    sources: set[int] = set()
+    for _, content in reading.pieces:
+        for value in content.used:
+            source = producers.get(value)
+            if source is not None:
+                sources.add(source)
+            elif value in given:
+                sources.add(QUESTION)
+    return sources
+
+
+def _is_worked(reading: StepReading, worked: Standing) -> bool:
+    """Whether the step is a line of worked arithmetic: `…; = …`, or equations after such a line."""
+    chains = [chain for _, content in reading.pieces for chain in content.chains]
+    return bool(chains) and (worked.step >= 0 or any(chain.follows == ";" for chain in chains))
