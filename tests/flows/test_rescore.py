@@ -29,7 +29,9 @@ def test_no_store_is_one_clear_line(tmp_path: Path) -> None:
 def test_rows_of_older_versions_are_scored_anew_once(tmp_path: Path) -> None:
     rows = [{"prompt": f"{n}+1", "completion": f"{n}+1={n + 1}\n#### {n + 1}", "answer": str(n + 1)} for n in range(30)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert run("import", "rows.jsonl", "--format", "prompt-completion", "--store", "store", cwd=tmp_path).returncode == 0
+    assert (
+        run("import", "rows.jsonl", "--format", "prompt-completion", "--store", "store", cwd=tmp_path).returncode == 0
+    )
     store = Store.open(tmp_path / "store")
     with store.rewriter() as rewriter:
         for file in rewriter.files():
