@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tracewright.pipeline.release.layout import DATA, LOGPROBS
 from tracewright.pipeline.release.manifest import read_manifest, read_tombstone
 from tracewright.pipeline.release.order import RowGroup, plan_windows
+from tracewright.pipeline.release.stream import Reading, RowStream, StreamState
 from tracewright.pipeline.release.verify import find_damage, find_misplaced, raise_faults
 from tracewright.schemas.errors import InputError, MissingInputError, ReleaseYankedError
 from tracewright.schemas.release import ReleaseFile, ReleaseManifest
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _ROWS_AT_ONCE = 256
 """Rows that are Python objects at the same time."""
@@ -75,6 +80,94 @@ class Release:
         names = list(columns) if columns is not None else None
         return pa.concat_tables([pq.read_table(path, columns=names, memory_map=True) for path in self.files(split)])
 
+    def frame(self, split: str, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The same rows as a polars frame: numbers are those of the Arrow table, not copied."""
+        import polars
+
+        return polars.DataFrame(polars.from_arrow(self.table(split, columns=columns)))
+
+    def stream(
+        self,
+        split: str,
+        *,
+        seed: int | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+        worker: int = 0,
+        workers: int = 1,
+        columns: Sequence[str] | None = None,
+    ) -> RowStream:
+        """What `iter_rows` gives, for one data-loading worker of one rank, with a state that can be saved.
+
+        The rows are those that `iter_rows` gives reader `rank * workers + worker` of `world_size * workers`.
+
+        Raises:
+            InputError: rank, worker or seed is out of range.
+            MissingInputError: there is no such split.
+        """
+        place = {"rank": rank, "world_size": world_size, "worker": worker, "workers": workers}
+        try:
+            reading = Reading(release=self.manifest.digest, split=split, seed=seed, **place)
+        except ValueError as error:
+            raise InputError(f"these readers can't share rows: {error}") from error
+        return self._open_stream(reading, 0, columns)
+
+    def resume(self, state: StreamState, *, columns: Sequence[str] | None = None) -> RowStream:
+        """A stream that goes on where one was when its state was taken, to the row.
+
+        Raises:
+            InputError: the state is of another release.
+            MissingInputError: there is no such split.
+        """
+        if state.reading.release != self.manifest.digest:
+            raise InputError(
+                f"the state is of the release with digest {state.reading.release}, this is {self.manifest.name}@"
+                f"{self.manifest.version} with {self.manifest.digest}: open the release that was being read"
+            )
+        return self._open_stream(state.reading, state.given, columns)
+
+    def _open_stream(self, reading: Reading, given: int, columns: Sequence[str] | None) -> RowStream:
+        def read(reading: Reading, given: int) -> Iterator[dict[str, Any]]:
+            return self.iter_rows(
+                reading.split,
+                seed=reading.seed,
+                rank=reading.place,
+                world_size=reading.readers,
+                skip=given,
+                columns=columns,
+            )
+
+        return RowStream(reading, given, read)
+
+    def iter_batches(
+        self,
+        split: str,
+        *,
+        rows: int = 256,
+        seed: int | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+        skip: int = 0,
+        columns: Sequence[str] | None = None,
+    ) -> Iterator[pa.Table]:
+        """What `iter_rows` gives, as Arrow tables of up to that many rows: no Python object for each row.
+
+        Raises:
+            InputError: rank, world size, skip, seed or rows is out of range.
+            MissingInputError: there is no such split.
+            IntegrityError: a file is damaged.
+        """
+        if rows < 1:
+            raise InputError(f"batches of {rows} rows can't be read: a batch has 1 row or more")
+        check_readers(seed, rank, world_size, skip)
+        files = self._files(DATA, split)
+        windows = self._iter_windows(files, seed=seed, rank=rank, world_size=world_size, skip=skip, columns=columns)
+        return (
+            table.take(pa.array(order[start : start + rows]))
+            for table, order in windows
+            for start in range(0, len(order), rows)
+        )
+
     def iter_rows(
         self,
         split: str,
@@ -100,13 +193,10 @@ class Release:
             MissingInputError: there is no such split.
             IntegrityError: a file is damaged.
         """
-        if not 0 <= rank < world_size or skip < 0 or (seed is not None and seed < 0):
-            raise InputError(
-                f"rank {rank} of {world_size}, {skip} rows to skip, seed {seed}: a rank lies between 0 and the world "
-                "size, and neither the rows to skip nor the seed are below 0"
-            )
-        files = self._files(DATA, split)
-        return self._iterate(files, seed=seed, rank=rank, world_size=world_size, skip=skip, columns=columns)
+        batches = self.iter_batches(
+            split, rows=_ROWS_AT_ONCE, seed=seed, rank=rank, world_size=world_size, skip=skip, columns=columns
+        )
+        return (row for batch in batches for row in batch.to_pylist())
 
     def logprobs(self, split: str) -> pa.Table:
         """The teacher's logprobs of the split, row by row as in `table`.
@@ -123,7 +213,7 @@ class Release:
             [pq.read_table(self._check(file), memory_map=True) for file in self._files(LOGPROBS, split)]
         )
 
-    def _iterate(
+    def _iter_windows(
         self,
         files: list[ReleaseFile],
         *,
@@ -132,15 +222,14 @@ class Release:
         world_size: int,
         skip: int,
         columns: Sequence[str] | None,
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[tuple[pa.Table, np.ndarray]]:
+        """Rows that are in memory together, and the order in which this reader gets his of them."""
         readers = _Readers([self.directory / file.path for file in files])
         groups = [group for index, file in enumerate(files) for group in self._row_groups(index, file)]
         for window in plan_windows(groups, seed=seed, rank=rank, world_size=world_size, skip=skip):
             for index in {group.file for group in window.groups}:
                 self._check(files[index])
-            table = readers.read(window.groups, columns)
-            for start in range(0, len(window.order), _ROWS_AT_ONCE):
-                yield from table.take(pa.array(window.order[start : start + _ROWS_AT_ONCE])).to_pylist()
+            yield readers.read(window.groups, columns), window.order
 
     def _row_groups(self, index: int, file: ReleaseFile) -> list[RowGroup]:
         """The file's row groups from its footer. Reading all footers is cheap, hashing all files before the first row
@@ -169,6 +258,15 @@ class Release:
             raise_faults(self.directory, [fault] if (fault := find_damage(self.directory, file)) else [])
             self._sound.add(file.path)
         return self.directory / file.path
+
+
+def check_readers(seed: int | None, rank: int, world_size: int, skip: int) -> None:
+    """Refuse what is out of range."""
+    if not 0 <= rank < world_size or skip < 0 or (seed is not None and seed < 0):
+        raise InputError(
+            f"rank {rank} of {world_size}, {skip} rows to skip, seed {seed}: a rank lies between 0 and the world "
+            "size, and neither the rows to skip nor the seed are below 0"
+        )
 
 
 class _Readers:
