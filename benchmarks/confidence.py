@@ -197,7 +197,8 @@ def calibrate(known: Steps, table: Steps, name: str) -> Floats:
 
 
 def count_votes(traces: Sequence[Trace], calibration: Calibration, pooling: Pooling) -> dict[str, Any]:
-    """Problems that the weighted vote and the majority of their samples get right, with the paired difference."""
+    """Problems that the weighted vote and the majority of their samples get right, with the paired difference; and how
+    well the traces' confidence ranks right answers above wrong ones."""
     groups: defaultdict[str, list[Trace]] = defaultdict(list)
     for trace in traces:
         groups[trace.problem.content_id].append(trace)
@@ -208,6 +209,10 @@ def count_votes(traces: Sequence[Trace], calibration: Calibration, pooling: Pool
         "weighted": float(weighted.mean()),
         "majority": float(majority.mean()),
         "difference": asdict(interval_over_problems(difference, np.arange(len(outcomes)))),
+        "trace_auroc": auroc(
+            [trace_confidence(predict(trace, calibration), pooling) or 0.0 for trace in traces],
+            [trace.verdict.outcome is Outcome.CORRECT for trace in traces],
+        ),
     }
 
 
