@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +22,7 @@ from tracewright.pipeline.steps.lexer import (
     Token,
 )
 from tracewright.pipeline.steps.units import find_unit
+from tracewright.pipeline.steps.words import APPROXIMATE, FILLERS, LINKS, joins_quantities, modifies
 
 
 @dataclass(slots=True)
@@ -41,25 +41,6 @@ class Segment:
     """Whether words stand right before it."""
 
 
-_MODIFIERS = {
-    "twice", "double", "triple", "thrice", "quadruple", "half", "third", "thirds", "quarter", "quarters", "fourth",
-    "fourths", "fifth", "fifths", "sixth", "seventh", "eighth", "ninth", "tenth", "negative", "average", "mean",
-    "median", "root", "square", "squared", "cube", "cubed", "than", "as", "percent", "reciprocal", "inverse",
-    "opposite", "remainder", "modulo", "mod", "log", "factorial", "percentage", "times", "every", "per", "product",
-    "ratio", "power", "thousand", "hundred", "million", "dozen", "sin", "cos", "tan", "sqrt", "max", "min", "gcd",
-    "probability", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twenty", "fifty", "one",
-}  # fmt: skip
-"""A word that changes what follows it, or that is a number itself: the expression after it may not be all."""
-_CONNECTIVES = {"the", "a", "an", "that", "by", "of", "its", "their", "these", "those", "many", "much"}
-_APPROXIMATE = {"about", "approximately", "roughly", "around", "nearly", "almost", "approx"}
-_FILLERS = {"about", "approximately", "roughly", "around", "nearly", "almost", "approx", "only", "just", "exactly",
-            "a total of", "total", "totally"}  # fmt: skip
-_LINKS = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|will|so|then|thus|gives?|gave|makes?|made|gets?|got|and|or|that|because|since|"
-    r"which|means?|leaving|leaves|yields|be|being|if|when|while|where|therefore|hence|totals?|totaling|equal|but|he|she|"
-    r"they|it|we|you|who|can|could|would|should|must|need|needs|earns|spends|pays|sold|sells|buys|bought)\b"
-)
-"""Words that are no part of a unit: what stands before them is over."""
 _ENDS_OPERAND = (NUMBER, CLOSE, PERCENT, NAME, WORDS, MARK)
 _TAKES_ARGUMENT = {
     "\\frac", "\\dfrac", "\\tfrac", "\\cfrac", "\\sqrt", "\\binom", "\\dbinom", "\\tbinom", "\\boxed", "\\sin", "\\cos",
@@ -149,7 +130,7 @@ class _Reader:
 
     def _read_unit_words(self, token: Token) -> None:
         """Words after an operand are held as its unit, unless a verb among them shows that the expression is over."""
-        if _LINKS.search(token.text) is None:
+        if LINKS.search(token.text) is None:
             self._words = token
             return
         self._break(is_clean=True)
@@ -159,9 +140,9 @@ class _Reader:
         """Words before an expression: fillers leave it beside the relation, modifiers make it unclean."""
         text = token.text
         at_start = not self._segments and token is self._member[0]
-        self._current.touches_left = at_start and text in _FILLERS
-        self._current.is_approximate = at_start and text in _APPROXIMATE
-        self._current.is_clean = not _modifies(text)
+        self._current.touches_left = at_start and text in FILLERS
+        self._current.is_approximate = at_start and text in APPROXIMATE
+        self._current.is_clean = not modifies(text)
         self._current.has_lead_in = True
         self._lead_in_end = token.end
 
@@ -184,7 +165,7 @@ class _Reader:
             self._current.has_unit = True
             self._current.is_clean = self._current.is_clean and not (token.text == "/" and self._divides())
             self._words = None
-            if _LINKS.search(following.text) is not None:
+            if LINKS.search(following.text) is not None:
                 self._read_unit_words(following)
             else:
                 self._words = following._replace(text="")
@@ -238,7 +219,7 @@ class _Reader:
             return 1
         if self._words is not None and following is not None and following.kind == WORDS:
             # `1/4 cup of water`: all of it is the unit, unless a verb comes.
-            if _LINKS.search(following.text) is not None:
+            if LINKS.search(following.text) is not None:
                 self._read_unit_words(following)
             return 2
         if has_operand:
@@ -265,7 +246,7 @@ class _Reader:
             self._current.is_clean = False
         if self._words is not None:
             words = self._words
-            self._break(is_clean=not (_modifies(words.text) or _joins_quantities(words.text)))
+            self._break(is_clean=not (modifies(words.text) or joins_quantities(words.text)))
             self._current.has_lead_in = True
             self._lead_in_end = words.end
         if not self._current.tokens and token.start > self._lead_in_end + 1 and token.kind != MONEY:
@@ -322,18 +303,6 @@ class _Reader:
 
 def _has_operator(segment: Segment) -> bool:
     return any(token.kind == OPERATOR for token in segment.tokens)
-
-
-def _modifies(words: str) -> bool:
-    for word in reversed(words.rsplit(" ", 3)[-3:]):
-        if word not in _CONNECTIVES:
-            return word.lower() in _MODIFIERS
-    return False
-
-
-def _joins_quantities(words: str) -> bool:
-    """`1 hour 20 minutes`, `24 eggs in 1 tray`: the number before belongs to the one after."""
-    return words == "in" or words.endswith(" in") or (" " not in words and find_unit(words) is not None)
 
 
 def _ends_in_fraction(tokens: Sequence[Token]) -> bool:
