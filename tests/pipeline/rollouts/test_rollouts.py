@@ -14,6 +14,7 @@ import pytest
 
 from tracewright.pipeline.confidence import Rollout
 from tracewright.pipeline.engines.base import Completion, Failure, Request
+from tracewright.pipeline.engines.server_engine import make_messages
 from tracewright.pipeline.rollouts import RolloutBook, RolloutCounts, RolloutPlan, roll_out, write_values
 from tracewright.pipeline.rollouts.book import hash_prefix
 from tracewright.pipeline.store import Store
@@ -276,3 +277,10 @@ def test_the_embedded_teacher_goes_on_from_any_step(tmp_path: Path):
             values[went_wrong or trace.verdict.outcome is not Outcome.CORRECT].append(one.value if one else 0.0)
     assert sum(values[False]) / len(values[False]) > 0.8
     assert sum(values[True]) / len(values[True]) < 0.6
+
+
+def test_a_server_is_asked_to_go_on_with_the_answer():
+    begun = make_messages(Request("k", "3+4", 0, system="be brief", prefix="3+4="))
+    assert [turn["role"] for turn in begun] == ["system", "user", "assistant"]
+    assert begun[-1]["content"] == "3+4="
+    assert make_messages(Request("k", "3+4", 0))[-1]["role"] == "user"
