@@ -163,7 +163,7 @@ class Release:
         files = self._files(DATA, split)
         windows = self._iter_windows(files, seed=seed, rank=rank, world_size=world_size, skip=skip, columns=columns)
         return (
-            table.take(pa.array(order[start : start + rows]))
+            table.take(_to_arrow(order[start : start + rows]))
             for table, order in windows
             for start in range(0, len(order), rows)
         )
@@ -258,6 +258,11 @@ class Release:
             raise_faults(self.directory, [fault] if (fault := find_damage(self.directory, file)) else [])
             self._sound.add(file.path)
         return self.directory / file.path
+
+
+def _to_arrow(places: np.ndarray) -> pa.Array:
+    """Without a copy, and without `pa.array`, which imports pandas to see whether it is given a series."""
+    return pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(np.ascontiguousarray(places, np.int64))])
 
 
 def check_readers(seed: int | None, rank: int, world_size: int, skip: int) -> None:
