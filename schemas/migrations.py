@@ -18,10 +18,15 @@ def migrate(table: pa.Table, version: int) -> pa.Table:
     """The table as the installed schema version has it.
 
     Raises:
-        SchemaVersionError: the table was written by a newer schema than this one.
+        SchemaVersionError: the table was written by a newer schema than this one, or by one that never was.
     """
     check_version(version)
     for step in range(version, SCHEMA_VERSION):
+        if step not in _MIGRATIONS:
+            raise SchemaVersionError(
+                f"the data has schema version {version} and there is no way up from version {step}: read it with the "
+                "tracewright that wrote it"
+            )
         table = _MIGRATIONS[step](table)
     return table
 

@@ -1,4 +1,4 @@
-"""`store info`, `history`, `export`, `compact`, `vacuum`, `remove`."""
+"""`store info`, `history`, `export`, `compact`, `vacuum`, `remove`, `migrate`."""
 
 from __future__ import annotations
 
@@ -86,6 +86,17 @@ def vacuum(
 
     for done in vacuum_store(Store.open(store), timedelta(hours=keep_hours)):
         say(f"{done.table}: {done.files:,} files deleted ({done.size_bytes / 2**20:,.1f} MiB)")
+
+
+@app.command("migrate")
+def migrate(store: Annotated[Path, typer.Argument(help="The store's folder.")]) -> None:
+    """Bring a store that an older tracewright made up to this one's schema."""
+    from tracewright.pipeline.store import Store
+    from tracewright.schemas import SCHEMA_VERSION
+
+    for done in Store.open(store).migrate():
+        say(f"{done.table}: {done.shards:,} shards written again")
+    say(f"{store}: schema version {SCHEMA_VERSION}")
 
 
 @app.command("remove")

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Generic
 
 import pyarrow as pa
@@ -59,7 +59,7 @@ class ShardCommitter(Generic[ModelT]):
         Raises:
             StoreError, DeltaError, OSError: the table is as it was.
         """
-        shard = self._write(rows)
+        shard = self._write(rows, self._next_sequence())
         self._commit([shard], replaced, changes_data)
         self._table.sync_log(self.delta.version())
         reach(Failpoint.LOG_SYNCED)
@@ -75,14 +75,31 @@ class ShardCommitter(Generic[ModelT]):
         self._table.sync_log(self.delta.version())
         reach(Failpoint.LOG_SYNCED)
 
+    def rewrite(self, tables: Iterable[pa.Table]) -> None:
+        """Commit these rows, a shard for each table, in the place of everything, and the installed columns with them.
+
+        Raises:
+            StoreError, DeltaError, OSError: the table is as it was.
+        """
+        first = self._next_sequence()
+        # A sequence for each, so that they are read in this order; the transaction is the last one's.
+        added = [self._write(rows, first + place) for place, rows in enumerate(tables)]
+        once = CommitProperties(app_transactions=[Transaction(self._transaction, first + max(len(added) - 1, 0))])
+        additions = _to_additions(added, changes_data=False)
+        self.delta.create_write_transaction([*additions], "overwrite", self._schema, commit_properties=once)
+        reach(Failpoint.SHARD_COMMITTED)
+        self.delta.update_incremental()
+        self._table.sync_log(self.delta.version())
+        reach(Failpoint.LOG_SYNCED)
+
     def _next_sequence(self) -> int:
         last = self.delta.transaction_version(self._transaction)
         return 0 if last is None else last + 1
 
-    def _write(self, rows: pa.Table) -> StoredFile:
+    def _write(self, rows: pa.Table, sequence: int) -> StoredFile:
         data = encode_shard(rows)
         digest = hashlib.sha256(data).hexdigest()[:_HASH_HEX_DIGITS]
-        path = self._table.path / f"{self._next_sequence():010d}-{self._writer}-{digest}.parquet"
+        path = self._table.path / f"{sequence:010d}-{self._writer}-{digest}.parquet"
         write_durably(path, memoryview(data))
         return StoredFile(path, rows.num_rows, data.size)
 
@@ -108,11 +125,16 @@ class ShardCommitter(Generic[ModelT]):
     ) -> None:
         now = time.time_ns() // 1_000_000
         removals = [RemoveAction(old.path.name, changes_data, now, old.size_bytes, {}) for old in replaced]
-        additions = [
-            AddAction(new.path.name, new.size_bytes, {}, now, changes_data, json.dumps({"numRecords": new.rows}))
-            for new in added
-        ]
+        additions = _to_additions(added, changes_data)
         transaction = CommitProperties(app_transactions=[Transaction(self._transaction, sequence)])
         self.delta.create_write_transaction(
             [*removals, *additions], "append", self._schema, commit_properties=transaction
         )
+
+
+def _to_additions(files: Sequence[StoredFile], changes_data: bool) -> list[AddAction]:
+    now = time.time_ns() // 1_000_000
+    return [
+        AddAction(file.path.name, file.size_bytes, {}, now, changes_data, json.dumps({"numRecords": file.rows}))
+        for file in files
+    ]

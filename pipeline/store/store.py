@@ -30,6 +30,7 @@ from tracewright.pipeline.store.rewriter import TraceRewriter
 from tracewright.pipeline.store.standing import Standing, add_review_columns, settle_reviews
 from tracewright.pipeline.store.table import Commit, ModelTable, StoredFile, TableKind
 from tracewright.pipeline.store.takedowns import Takedowns
+from tracewright.pipeline.store.upgrading import Upgrade, upgrade_table
 from tracewright.pipeline.store.vacuum import Vacuum, vacuum_table
 from tracewright.pipeline.store.writer import StoreTables, TraceWriter
 from tracewright.schemas.errors import InputError, MissingInputError, StoreError
@@ -142,6 +143,26 @@ class Store:
         """
         with hold(self.path / LOCKS / VERSIONS_LOCK, shared=not alone):
             yield
+
+    def schema_version(self) -> int:
+        """The version of the schema that the store was made with or migrated to."""
+        return self._check_marker()
+
+    def migrate(self) -> list[Upgrade]:
+        """Bring a store of an older schema up to the installed one; nothing for one that is.
+
+        Readers need no migration: they see every version in the installed schema. Killed anywhere it can be run again.
+
+        Raises:
+            SchemaVersionError: a newer tracewright wrote the store.
+            StoreError: a takedown was cut short, or the disk is full; the store says the same as before.
+        """
+        if self.schema_version() == SCHEMA_VERSION:
+            return []
+        self._check_no_removal()
+        done = [upgrade_table(table, self.path / LOCKS) for table in self._all_tables()]
+        self._write_marker()
+        return done
 
     def gone_versions(self) -> set[int]:
         """The versions of the traces that vacuum deleted."""
@@ -310,8 +331,7 @@ class Store:
             )
         make_folder(self.path / LOCKS)
         with hold(self.path / LOCKS / COMMIT_LOCK):
-            marker = json.dumps({"format": FORMAT, "schema_version": SCHEMA_VERSION}) + "\n"
-            write_durably(self.path / MARKER, marker.encode())
+            self._write_marker()
         reach(Failpoint.STORE_MARKED)
         self._make_tables()
 
@@ -327,7 +347,11 @@ class Store:
         with explain_disk_errors(self.path, "looking into"):
             return (self.path / MARKER).is_file()
 
-    def _check_marker(self) -> None:
+    def _write_marker(self) -> None:
+        marker = json.dumps({"format": FORMAT, "schema_version": SCHEMA_VERSION}) + "\n"
+        write_durably(self.path / MARKER, marker.encode())
+
+    def _check_marker(self) -> int:
         path = self.path / MARKER
         with explain_disk_errors(path, "reading"):
             text = path.read_text(encoding="utf-8")
@@ -336,6 +360,7 @@ class Store:
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{path} is not a store's marker: {error!r}: restore it from a copy") from error
         check_version(version)
+        return version
 
 
 def publish_reviews(store: Store, events: Iterable[PublishedReview], watermark: int) -> Publication:

@@ -196,8 +196,8 @@ class ModelTable(Generic[ModelT]):
         if stored != expected:
             differing = ", ".join(sorted(stored ^ expected))
             raise StoreError(
-                f"{self.path} has other columns than this tracewright writes ({differing}): make a new store, or use "
-                "the tracewright that made this one"
+                f"{self.path} has other columns than this tracewright writes ({differing}): if an older one made it, "
+                f"run `tracewright store migrate {self.path.parent}`; otherwise use the one that made it"
             )
 
 
