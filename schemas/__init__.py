@@ -20,6 +20,7 @@ from tracewright.schemas.problem import AnswerKind, CodeTest, Image, Problem
 from tracewright.schemas.release import (
     CalibrationFigures,
     CurvePoint,
+    Histogram,
     Message,
     ReleaseFile,
     ReleaseManifest,
@@ -57,6 +58,7 @@ __all__ = [
     "Decision",
     "EngineError",
     "FinishReason",
+    "Histogram",
     "Image",
     "InputError",
     "IntegrityError",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -14,7 +14,9 @@ from tracewright.schemas.trace import Span
 from tracewright.schemas.verdict import CheckOutcome, Outcome
 
 MANIFEST_FORMAT = "tracewright-release/1"
-RELEASE_PATH = r"^(README\.md|croissant\.json|(data|logprobs)/[a-z]+-[0-9]{5}-of-[0-9]{5}\.parquet)$"
+RELEASE_PATH = (
+    r"^(README\.md|croissant\.json|pictures/[a-z]+\.png|(data|logprobs)/[a-z]+-[0-9]{5}-of-[0-9]{5}\.parquet)$"
+)
 """Every path that a manifest may list: no other can lead a reader out of the release's directory."""
 UNKNOWN = "unknown"
 """The key under which a manifest counts rows that have no domain, level or licence."""
@@ -133,6 +135,13 @@ class TeacherShare(Frozen):
     """Of this teacher's steps, each scored by a model that saw no step of its problem; None where none was fitted."""
 
 
+class Histogram(Frozen):
+    """How many values lie between consecutive edges; the last edge belongs to the last bin."""
+
+    edges: tuple[float, ...]
+    counts: tuple[Count, ...]
+
+
 class Tombstone(Frozen):
     """Why and when a release was withdrawn; lies beside its manifest, which stays as it was."""
 
@@ -195,6 +204,13 @@ class ReleaseManifest(Frozen):
     steps_with_confidence: Count = 0
     not_carried: dict[str, int] = {}
     """Rows of the store that hold more than the columns of a release can: what, and in how many of the rows."""
+    stages: tuple[dict[str, Any], ...] = ()
+    """The settings of the curation's stages, in order."""
+    completion_example: str = ""
+    """The completion that belongs to `prompt_example`."""
+    histograms: dict[str, Histogram] = {}
+    """Of the traces: `tokens` (`chars` where nobody counted them) and `steps`. Of the confidence of the steps of each
+    check: `holds`, `fails` and `unchecked`."""
     digest: str = ""
     """SHA-256 of this manifest without this field: the release's identity, files included, since it lists their hashes.
     It shows a changed manifest; who changes both is found by the digest that the store's register keeps."""

@@ -3,5 +3,6 @@
 from tracewright.pipeline.cards.card import render_card
 from tracewright.pipeline.cards.croissant import render_croissant
 from tracewright.pipeline.cards.limits import find_limits
+from tracewright.pipeline.cards.pictures import draw_pictures
 
-__all__ = ["find_limits", "render_card", "render_croissant"]
+__all__ = ["draw_pictures", "find_limits", "render_card", "render_croissant"]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import yaml
 from jinja2 import Environment, StrictUndefined, Template
 
 from tracewright.pipeline.cards.header import render_header
-from tracewright.pipeline.cards.limits import find_limits, is_on_record, share
+from tracewright.pipeline.cards.limits import find_limits, is_human, is_on_record, share
 from tracewright.pipeline.cards.markdown import block, cell, code
+from tracewright.pipeline.cards.pictures import PICTURES
+from tracewright.pipeline.cards.stages import STAGE_MEANINGS
 from tracewright.schemas.release import ReleaseManifest, ReleaseRow
 
 _TEMPLATE = "release.md.jinja"
@@ -27,6 +31,8 @@ def render_card(manifest: ReleaseManifest) -> str:
         limits=find_limits(manifest),
         columns=_describe_columns(),
         steps=sum(manifest.checks.values()),
+        pictures={file.path: PICTURES[file.path] for file in manifest.files if file.path in PICTURES},
+        stage_meanings=STAGE_MEANINGS,
     )
 
 
@@ -73,6 +79,11 @@ _COLUMNS: dict[str, str] = {
 }
 
 
+def _settings(stages: Sequence[dict[str, Any]]) -> str:
+    """The stages' settings as YAML in a block."""
+    return block(yaml.safe_dump(list(stages), sort_keys=False, allow_unicode=True).rstrip())
+
+
 def _count(number: int) -> str:
     return f"{number:,}"
 
@@ -88,5 +99,6 @@ _FILTERS: dict[str, Any] = {
     "count": _count,
     "figure": _figure,
     "share_of": share,
+    "settings": _settings,
 }
-_TESTS: dict[str, Any] = {"on_record": is_on_record}
+_TESTS: dict[str, Any] = {"on_record": is_on_record, "human": is_human}

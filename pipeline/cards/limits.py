@@ -8,6 +8,8 @@ from tracewright.schemas.release import UNKNOWN, ReleaseManifest
 from tracewright.schemas.teacher import TeacherRef
 from tracewright.schemas.verdict import CheckOutcome, Outcome
 
+HUMAN = "human"
+"""What importers call people."""
 GOOD_AUROC = 0.8
 """Below, confidence ranks too poorly to choose by."""
 GOOD_ECE = 0.05
@@ -29,6 +31,11 @@ def share(part: int, whole: int) -> str:
 def is_on_record(teacher: TeacherRef) -> bool:
     """Whether it is known how the teacher was prompted and sampled; of imported traces it is not."""
     return teacher.template_hash != UNKNOWN
+
+
+def is_human(teacher: TeacherRef) -> bool:
+    """Whether people wrote the traces."""
+    return teacher.model == HUMAN
 
 
 def _answers(manifest: ReleaseManifest) -> list[str]:
@@ -63,7 +70,9 @@ def _confidence(manifest: ReleaseManifest) -> list[str]:
     steps = sum(manifest.checks.values())
     without = steps - manifest.steps_with_confidence
     found: list[str] = []
-    if without:
+    if without == steps:
+        found.append("No step has a confidence.")
+    elif without:
         found.append(f"{without:,} steps ({share(without, steps)}) have no confidence.")
     figures = manifest.calibration
     if figures is not None and figures.auroc < GOOD_AUROC:
@@ -82,7 +91,7 @@ def _confidence(manifest: ReleaseManifest) -> list[str]:
 
 def _breadth(manifest: ReleaseManifest) -> list[str]:
     found: list[str] = []
-    if len(manifest.teachers) == 1:
+    if len(manifest.teachers) == 1 and not is_human(manifest.teachers[0].teacher):
         found.append("All traces come from one teacher and share its habits and its mistakes.")
     if manifest.domains.keys() == {UNKNOWN}:
         found.append("The domains of its problems are not on record.")
@@ -116,6 +125,11 @@ def _curation(manifest: ReleaseManifest) -> list[str]:
         found.append(
             "It was not compared with public benchmarks: do not report results on a benchmark without doing so."
         )
+    else:
+        found.append(
+            "It was compared only with the benchmarks that the curation names, and by runs of the same words: problems "
+            "that were reworded or translated are not found so."
+        )
     if manifest.review_watermark == 0:
         found.append("No person has reviewed its traces.")
     return found
@@ -123,7 +137,12 @@ def _curation(manifest: ReleaseManifest) -> list[str]:
 
 def _origin(manifest: ReleaseManifest) -> list[str]:
     found: list[str] = []
-    unknown = sum(share.traces for share in manifest.teachers if not is_on_record(share.teacher))
+    people = sum(share.traces for share in manifest.teachers if is_human(share.teacher))
+    unknown = sum(share.traces for share in manifest.teachers if not is_on_record(share.teacher)) - people
+    if people:
+        found.append(
+            f"{people:,} traces were written by people; who they are and what they were told is not on record."
+        )
     if unknown:
         found.append(f"How the teachers of {unknown:,} traces were prompted and sampled is not on record.")
     unlicensed = manifest.licenses.get(UNKNOWN, 0)

@@ -38,6 +38,12 @@ def block(text: str) -> str:
     return f"{fence}text\n{clean}\n{fence}"
 
 
+def plain_line(text: str, max_chars: int) -> str:
+    """The text on one line without control and invisible characters (some end the process that draws them)."""
+    line = _clean(" ".join(text.split()))
+    return line if len(line) <= max_chars else line[:max_chars] + "…"
+
+
 def _longest_run(text: str) -> int:
     return max((len(run) for run in _BACKTICKS.findall(text)), default=0)
 

@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tracewright.pipeline.cards import render_card, render_croissant
+from tracewright.pipeline.cards import draw_pictures, render_card, render_croissant
 from tracewright.pipeline.duplicates import cluster_problems
 from tracewright.pipeline.release.calibration import measure_calibration, share_with_figures
 from tracewright.pipeline.release.failpoints import PublishPoint
@@ -39,7 +39,7 @@ from tracewright.pipeline.release.rows import SOURCE_COLUMNS, project, release_s
 from tracewright.pipeline.release.selection import Selection, select_traces
 from tracewright.pipeline.release.sorting import BucketSort, plan_buckets
 from tracewright.pipeline.release.splits import SPLITS, different_questions, plan_splits, splits_of
-from tracewright.pipeline.release.tally import Tally, count_values
+from tracewright.pipeline.release.tally import Tally, count_lengths, count_values
 from tracewright.pipeline.store import Store
 from tracewright.pipeline.store.disk import explain_disk_errors
 from tracewright.pipeline.store.failpoints import reach
@@ -64,6 +64,7 @@ class _Request:
     test_share: float
     languages: tuple[str, ...]
     limits: FileLimits
+    pictures: bool
 
 
 def create_release(
@@ -80,6 +81,7 @@ def create_release(
     test_share: float = HELD_OUT_SHARE,
     languages: tuple[str, ...] = ("en",),
     limits: FileLimits | None = None,
+    pictures: bool = True,
 ) -> ReleaseManifest:
     """Write an immutable release of traces into a new directory: complete or, whatever happens, absent.
 
@@ -98,6 +100,7 @@ def create_release(
         test_share: the share of problems meant for `test`; the held-out tenth is always there.
         languages: ISO 639 codes for the card.
         limits: how large a file may become.
+        pictures: whether the card has pictures; without them a small release is made some seconds sooner.
 
     Returns:
         The manifest, as it was written.
@@ -113,7 +116,7 @@ def create_release(
     _check_out(out)
     with store.keep_versions(), claim_version(store.path, name, version) as claim, _make_aside(out) as folder:
         selection = select_traces(store, where=where, slice_name=slice, at=at, review_watermark=review_watermark)
-        request = _Request(name, claim.version, seed, test_share, languages, limits or FileLimits())
+        request = _Request(name, claim.version, seed, test_share, languages, limits or FileLimits(), pictures)
         reach(PublishPoint.FOLDER_MADE)
         manifest = _write_release(store, folder, selection, request)
         claim.record(out, manifest, published=False)
@@ -170,12 +173,12 @@ def _write_release(store: Store, folder: Path, selection: Selection, request: _R
     files, splits = _write_rows(store, folder, selection, request, tally)
     reach(PublishPoint.DATA_WRITTEN)
     manifest = _describe(store, selection, request, tally, files, splits)
+    pictures = draw_pictures(manifest) if request.pictures else {}
+    manifest = manifest.model_copy(update={"files": (*files, *_write_texts(folder, pictures))})
     texts = {CARD: render_card(manifest), CROISSANT: render_croissant(manifest)}
-    for path, text in texts.items():
-        write_file(folder / path, text.encode())
+    listed = _write_texts(folder, {path: text.encode() for path, text in texts.items()})
     reach(PublishPoint.CARD_WRITTEN)
-    listed = [*files, *(_list_text(folder, path) for path in texts)]
-    manifest = seal(manifest.model_copy(update={"files": tuple(listed)}))
+    manifest = seal(manifest.model_copy(update={"files": (*manifest.files, *listed)}))
     sync(folder / DATA)
     write_file(folder / MANIFEST, encode_manifest(manifest))
     sync(folder)
@@ -252,6 +255,9 @@ def _describe(
         test_share=request.test_share,
         rows_with_failed_step=int((frame["failed_steps"] > 0).sum()),
         steps_with_confidence=tally.steps_with_confidence,
+        stages=selection.slice.stages if selection.slice else (),
+        completion_example=tally.completion_example,
+        histograms={**count_lengths(frame), **tally.step_confidence()},
         not_carried=dict(sorted({**tally.not_carried, **_count_corrections(selection)}.items())),
     )
 
@@ -260,6 +266,16 @@ def _count_corrections(selection: Selection) -> dict[str, int]:
     said = (selection.standing.get(trace_id) for trace_id in selection.frame["trace_id"].to_list())
     corrected = sum(one is not None and one.is_corrected for one in said)
     return {"the reviewers' corrected texts and answers": corrected} if corrected else {}
+
+
+def _write_texts(folder: Path, contents: dict[str, bytes]) -> list[ReleaseFile]:
+    for parent in {(folder / path).parent for path in contents}:
+        parent.mkdir(exist_ok=True)
+    for path, content in contents.items():
+        write_file(folder / path, content)
+    for parent in {(folder / path).parent for path in contents}:
+        sync(parent)
+    return [_list_text(folder, path) for path in contents]
 
 
 def _list_text(folder: Path, path: str) -> ReleaseFile:

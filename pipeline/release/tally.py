@@ -14,12 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracewright.pipeline.release.rows import flat, flat_steps, nested
-from tracewright.schemas.release import UNKNOWN, TeacherShare
+from tracewright.schemas.release import UNKNOWN, Histogram, TeacherShare
 from tracewright.schemas.teacher import TeacherRef
 from tracewright.schemas.trace import REQUEST_HASH
 from tracewright.schemas.verdict import CheckOutcome, Outcome
 
 MAX_PROMPT_EXAMPLE_CHARS = 4000
+CONFIDENCE_BINS = 20
+_LENGTH_BINS = 30
+"""At most."""
 
 _LOST: dict[str, Callable[[pa.Table], pa.Array]] = {
     "images of the question": lambda traces: _is_filled(nested(traces, "problem", "images")),
@@ -43,14 +46,28 @@ class Tally:
         self.calibration_versions: set[str] = set()
         self._teachers: dict[str, TeacherRef] = {}
         self._traces: Counter[str] = Counter()
-        self._example: tuple[str, str] | None = None
+        self._example: tuple[str, str, str] | None = None
+        self._step_confidence = {outcome.value: np.zeros(CONFIDENCE_BINS, np.int64) for outcome in CheckOutcome}
         self._checked: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
 
     @property
     def prompt_example(self) -> str:
         """The prompt of the trace with the lowest id, cut to a length that a card can show."""
-        prompt = self._example[1] if self._example else ""
-        return prompt if len(prompt) <= MAX_PROMPT_EXAMPLE_CHARS else prompt[:MAX_PROMPT_EXAMPLE_CHARS] + " …"
+        return _shorten(self._example[1]) if self._example else ""
+
+    @property
+    def completion_example(self) -> str:
+        """The completion of the same trace, cut in the same way."""
+        return _shorten(self._example[2]) if self._example else ""
+
+    def step_confidence(self) -> dict[str, Histogram]:
+        """The confidence of the released steps, by what their check gave; nothing where no step has any."""
+        edges = tuple(place / CONFIDENCE_BINS for place in range(CONFIDENCE_BINS + 1))
+        if not self.steps_with_confidence:
+            return {}
+        return {
+            check: Histogram(edges=edges, counts=tuple(bins.tolist())) for check, bins in self._step_confidence.items()
+        }
 
     @property
     def fingerprints(self) -> list[str]:
@@ -73,7 +90,9 @@ class Tally:
         if traces.num_rows == 0:
             return
         steps, _ = flat_steps(traces)
-        self.checks.update(_count(pc.struct_field(steps, ["check", "outcome"])))
+        outcomes = pc.struct_field(steps, ["check", "outcome"])
+        self.checks.update(_count(outcomes))
+        self._observe_confidence(pc.struct_field(steps, ["confidence"]), outcomes)
         self.steps_with_confidence += len(steps) - pc.struct_field(steps, ["confidence"]).null_count
         self.not_carried.update({what: found for what, see in _LOST.items() if (found := _sum(see(traces)))})
         self.verifier_versions.update(_values(traces["verifier_version"]))
@@ -104,7 +123,13 @@ class Tally:
         ids = flat(traces["trace_id"])
         lowest = pc.min(ids).as_py()
         if self._example is None or lowest < self._example[0]:
-            self._example = (lowest, traces["prompt"][pc.index(ids, lowest).as_py()].as_py())
+            place = pc.index(ids, lowest).as_py()
+            self._example = (lowest, traces["prompt"][place].as_py(), traces["text"][place].as_py())
+
+    def _observe_confidence(self, confidence: pa.Array, outcomes: pa.Array) -> None:
+        for check, bins in self._step_confidence.items():
+            values = pc.filter(confidence, pc.equal(outcomes, check)).drop_null().to_numpy(zero_copy_only=False)
+            bins += np.histogram(values, bins=CONFIDENCE_BINS, range=(0.0, 1.0))[0]
 
 
 def count_values(frame: pl.DataFrame, column: str, *, most_frequent_first: bool = True) -> dict[str, int]:
@@ -114,6 +139,26 @@ def count_values(frame: pl.DataFrame, column: str, *, most_frequent_first: bool 
     if most_frequent_first:
         counted = counted.sort(["len", "value"], descending=[True, False])
     return dict(counted.iter_rows())
+
+
+def count_lengths(frame: pl.DataFrame) -> dict[str, Histogram]:
+    """How long the traces are: in tokens, or in characters where there are no tokens; and in steps."""
+    unit = "tokens" if frame["tokens"].sum() else "chars"
+    return {name: _bin(frame[column]) for name, column in ((unit, unit), ("steps", "step_count"))}
+
+
+def _bin(lengths: pl.Series) -> Histogram:
+    """Bins of 1, 2, 5, 10 … from 0."""
+    values = lengths.to_numpy()
+    most = int(values.max(initial=0))
+    widths = (mantissa * 10**power for power in range(12) for mantissa in (1, 2, 5))
+    width = next(width for width in widths if width * _LENGTH_BINS > most)
+    edges = np.arange(0, most // width + 2) * width
+    return Histogram(edges=tuple(edges.tolist()), counts=tuple(np.histogram(values, edges)[0].tolist()))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_PROMPT_EXAMPLE_CHARS else text[:MAX_PROMPT_EXAMPLE_CHARS] + " …"
 
 
 def _step_truths(traces: pa.Table) -> tuple[np.ndarray, np.ndarray]:

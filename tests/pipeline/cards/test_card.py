@@ -16,16 +16,17 @@ from huggingface_hub import DatasetCard
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tracewright.pipeline.cards import find_limits, render_card
+from tracewright.pipeline.cards import draw_pictures, find_limits, render_card
 from tracewright.pipeline.confidence.metrics import auroc, brier_score, expected_calibration_error
 from tracewright.pipeline.curate import ExactDuplicates, NoFailedStep, Outcomes, curate
-from tracewright.pipeline.release import create_release, open_release
+from tracewright.pipeline.release import create_release, open_release, verify_release
 from tracewright.pipeline.release.manifest import read_manifest
 from tracewright.pipeline.store import Store
-from tracewright.schemas import CalibrationFigures, ReleaseManifest, StageCount, Trace
+from tracewright.schemas import CalibrationFigures, IntegrityError, ReleaseManifest, StageCount, Trace
 
 MakeTrace = Callable[..., Trace]
 HOSTILE: list[str] = json.loads((Path(__file__).parent / "hostile.json").read_text(encoding="utf-8"))
+PICTURES = ("calibration", "confidence", "funnel", "lengths", "origins")
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
@@ -158,7 +159,8 @@ def numbers_of(released: Path, traces: tuple[Trace, ...]) -> Iterator[str]:
     outcomes = Counter(row["outcome"] for row in rows)
     failed = sum(any(step["check"] == "fails" for step in row["steps"]) for row in rows)
     test = open_release(released).table("test").num_rows
-    for part, whole in ((outcomes["incorrect"], len(rows)), (failed, len(rows)), (checks["unchecked"], len(steps))):
+    shares = [(outcomes[name], len(rows)) for name in ("correct", "incorrect")]
+    for part, whole in (*shares, (failed, len(rows)), (checks["unchecked"], len(steps))):
         yield f"{part:,}"
         yield f"{100 * part / whole:.1f}"
     for count in (len(rows), len({row["problem_id"] for row in rows}), sum(row["tokens"] for row in rows), len(steps)):
@@ -187,10 +189,54 @@ def figures_of(traces: tuple[Trace, ...]) -> Iterator[str]:
         yield f"{figure:.3f}"
 
 
-def test_the_prompt_is_shown_as_it_was_given(released: Path, card: str) -> None:
-    (fence,) = [token for token in MARKDOWN.parse(body(card)) if token.type == "fence" and token.info == "text"]
+def test_a_row_and_the_curation_are_shown_as_they_are(released: Path, card: str) -> None:
+    prompt, completion, settings = [
+        token for token in MARKDOWN.parse(body(card)) if token.type == "fence" and token.info == "text"
+    ]
     lowest = min(rows_of(released), key=lambda row: row["trace_id"])
-    assert fence.content == lowest["prompt"] + "\n"
+    assert (prompt.content, completion.content) == (lowest["prompt"] + "\n", lowest["completion"] + "\n")
+    kinds = [stage["kind"] for stage in yaml.safe_load(settings.content)]
+    assert kinds == ["outcomes", "exact_duplicates"]
+
+
+def test_pictures_are_files_of_the_release_that_the_card_shows(released: Path, card: str) -> None:
+    listed = {file.path: file for file in read_manifest(released).files if file.path.startswith("pictures/")}
+    images = [
+        child.attrs["src"]
+        for token in MARKDOWN.parse(body(card))
+        for child in token.children or []
+        if child.type == "image"
+    ]
+    assert sorted(images) == sorted(listed) == [f"pictures/{name}.png" for name in PICTURES]
+    assert all((released / path).read_bytes()[1:4] == b"PNG" for path in images)
+    (released / images[0]).rename(released.parent / "moved.png")
+    with pytest.raises(IntegrityError, match=r"pictures/.*png: missing"):
+        verify_release(released)
+    (released.parent / "moved.png").rename(released / images[0])
+
+
+def test_the_same_manifest_gives_the_same_pictures(released: Path) -> None:
+    drawn = draw_pictures(read_manifest(released))
+    assert drawn == draw_pictures(read_manifest(released))
+    assert all((released / path).read_bytes() == picture for path, picture in drawn.items())
+
+
+def test_histograms_count_the_rows(released: Path) -> None:
+    manifest, rows = read_manifest(released), rows_of(released)
+    counted = {name: sum(histogram.counts) for name, histogram in manifest.histograms.items()}
+    assert counted == {"tokens": len(rows), "steps": len(rows), **manifest.checks}
+    steps = manifest.histograms["steps"]
+    lengths = Counter(len(row["steps"]) for row in rows)
+    assert {edge: count for edge, count in zip(steps.edges, steps.counts, strict=False) if count} == lengths
+
+
+def test_a_release_can_go_without_pictures(tmp_path: Path, make_trace: MakeTrace) -> None:
+    store = Store.open(tmp_path / "store", create=True)
+    with store.writer() as writer:
+        writer.add_trace(make_trace())
+    create_release(store, tmp_path / "out", name="plain", pictures=False)
+    assert not (tmp_path / "out/pictures").exists()
+    assert "![" not in (tmp_path / "out/README.md").read_text()
 
 
 def test_the_hub_reads_the_header(released: Path) -> None:
@@ -308,7 +354,13 @@ def test_limits_follow_the_figures(released: Path) -> None:
     assert "not on record" not in said
     said = " ".join(find_limits(manifest.model_copy(update={"teachers": (imported,)})))
     assert f"the teachers of {share.traces:,} traces were prompted and sampled is not on record" in said
-    assert "| – | – | – | – | – |" in render_card(manifest.model_copy(update={"teachers": (imported,)}))
+    card = render_card(manifest.model_copy(update={"teachers": (imported,)}))
+    assert tables(card)["author"] == [[f"{share.teacher.model}, {share.teacher.revision}", f"{share.traces:,}"]]
+    assert "model" not in tables(card)
+    people = share.model_copy(update={"teacher": imported.teacher.model_copy(update={"model": "human"})})
+    manifest = manifest.model_copy(update={"teachers": (people,)})
+    assert tables(render_card(manifest))["author"] == [["people", f"{share.traces:,}"]]
+    assert "habits" not in " ".join(find_limits(manifest))
     poor = CalibrationFigures(version="1", steps=99, wrong_share=0.5, auroc=0.61, ece=0.21, brier=0.3)
     said = " ".join(find_limits(manifest.model_copy(update={"calibration": poor})))
     assert "AUROC 0.610" in said
