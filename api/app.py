@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
+from tracewright.api.agreement import endpoints as agreement
 from tracewright.api.audit import endpoints as audit
+from tracewright.api.bulk import endpoints as bulk
 from tracewright.api.database import open_database
 from tracewright.api.http.changes import remove_old_answers
 from tracewright.api.http.errors import PROBLEM_RESPONSES, Problem, register_errors
@@ -17,8 +20,12 @@ from tracewright.api.jobs import endpoints as jobs
 from tracewright.api.jobs.runner import JobRunner
 from tracewright.api.operations import endpoints as operations
 from tracewright.api.queues import endpoints as queues
+from tracewright.api.releases import endpoints as releases
+from tracewright.api.releases import service as release_work
 from tracewright.api.reviews import endpoints as reviews
 from tracewright.api.reviews.repository import summarise_since
+from tracewright.api.runs import endpoints as runs
+from tracewright.api.runs.service import RunClient
 from tracewright.api.services import Services
 from tracewright.api.sessions import endpoints as sessions
 from tracewright.api.settings import ServiceSettings, check_exposure
@@ -32,7 +39,21 @@ from tracewright.api.users import endpoints as users
 from tracewright.api.users.repository import count_users
 from tracewright.pipeline.store import Store
 
-RESOURCES = (traces, reviews, queues, slices, jobs, users, tokens, sessions, audit)
+RESOURCES = (
+    traces,
+    reviews,
+    bulk,
+    queues,
+    agreement,
+    slices,
+    releases,
+    jobs,
+    runs,
+    users,
+    tokens,
+    sessions,
+    audit,
+)
 VERSION = "1"
 _MINUTE_SECONDS = 60.0
 
@@ -81,13 +102,14 @@ def open_services(settings: ServiceSettings) -> Services:
     database, metrics = open_database(settings.database_url), Metrics()
     with database.write() as connection:
         users_ = count_users(connection)
-        remove_old_answers(connection, _now())
+        remove_old_answers(connection, time.time_ns() // 1_000)
     check_exposure(settings, users_)
 
     def read_reviews(seq: int) -> list[ReviewSummary]:
         with database.read() as connection:
             return summarise_since(connection, seq)
 
+    kinds = {release_work.KIND: release_work.make_release_work(store, database, settings.releases_folder)}
     return Services(
         settings=settings,
         store=store,
@@ -95,7 +117,8 @@ def open_services(settings: ServiceSettings) -> Services:
         feed=TraceFeed(store, settings.poll_seconds, read_reviews),
         bodies=BodyReader(),
         search=SearchIndex(database, store.path),
-        jobs=JobRunner(database, {}, metrics),
+        jobs=JobRunner(database, kinds, metrics),
+        runs=RunClient(settings.prefect_api_url),
         metrics=metrics,
         requests=RateLimit(settings.requests_per_second, settings.request_burst),
         logins=RateLimit(settings.failed_logins_per_minute / _MINUTE_SECONDS, settings.failed_logins_per_minute),
@@ -128,9 +151,3 @@ def _document_problems(app: FastAPI) -> None:
         return made
 
     app.openapi = document  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _now() -> int:
-    import time
-
-    return time.time_ns() // 1_000

@@ -13,6 +13,7 @@ from tracewright.api.database import Database
 from tracewright.api.http.limits import RateLimit
 from tracewright.api.http.observation import Metrics
 from tracewright.api.jobs.runner import JobRunner
+from tracewright.api.runs.service import RunClient
 from tracewright.api.settings import ServiceSettings
 from tracewright.api.traces.bodies import BodyReader
 from tracewright.api.traces.feed import TraceFeed
@@ -31,6 +32,7 @@ class Services:
     bodies: BodyReader
     search: SearchIndex
     jobs: JobRunner
+    runs: RunClient
     metrics: Metrics
     requests: RateLimit
     logins: RateLimit

@@ -23,6 +23,7 @@ from tracewright.flows.commands import (
     jobs,
     releases,
     scores,
+    service,
     stores,
     students,
 )
@@ -42,11 +43,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for commands in (jobs, generate, data, curation, scores, answers, benches, students):
+for commands in (jobs, generate, data, curation, scores, answers, benches, students, service):
     commands.register(app)
 app.add_typer(stores.app, name="store")
 app.add_typer(releases.app, name="release")
 app.add_typer(flows.app, name="flows")
+app.add_typer(service.user_app, name="user")
 app.add_typer(jobs.teacher_app, name="teacher")
 
 

@@ -18,8 +18,8 @@ SILENT_SECONDS = 30.0
 BEAT_SECONDS = 5.0
 POLL_SECONDS = 1.0
 Tell = Callable[[float, str], None]
-Work = Callable[[dict[str, Any], str, Tell], dict[str, Any]]
-"""From what was asked, its author and a way to tell progress, to the result."""
+Work = Callable[[Any, Tell], dict[str, Any]]
+"""From a job's row and a way to tell progress to the result; must be able to be run again."""
 _LOG = logging.getLogger("tracewright.api")
 
 
@@ -65,7 +65,7 @@ class JobRunner:
 
     def _work(self, job: Any, tell: Tell) -> tuple[dict[str, Any] | None, str | None]:
         try:
-            return self._kinds[job.kind](job.asked, job.author, tell), None
+            return self._kinds[job.kind](job, tell), None
         except TracewrightError as error:
             return None, str(error)
         except Exception as error:  # noqa: BLE001 - becomes the job's error; the runner goes on

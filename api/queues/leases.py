@@ -34,7 +34,7 @@ def claim(change: Change, queue: Any, kind: SlotKind) -> Any | None:
     work, gold, open_ = repository.count_own(change.connection, queue.id, reviewer, change.now)
     if open_ >= MAX_OPEN_LEASES:
         raise ConflictError(f"{open_} traces are claimed and not submitted: submit or release some first")
-    if kind is SlotKind.WORK and queue.gold_every and gold < (work + 1) // queue.gold_every:
+    if kind is SlotKind.WORK and queue.gold_every and gold < (work + gold + 1) // queue.gold_every:
         slot = repository.claim_gold(change.connection, queue.id, reviewer, change.now, expires_at)
         if slot is not None:
             return slot

@@ -75,11 +75,20 @@ class TraceFeed:
     def refresh(self) -> None:
         """Take in what is new in the store and the events."""
         self._refresh_traces()
+        self.refresh_reviews()
+        self.is_ready.set()
+
+    def refresh_reviews(self) -> None:
+        """Take in the events that are new in the database, whoever stored them."""
         summaries = self._read_reviews(self._seen_seq)
         with self._lock:
             self._apply(summaries)
             self._seen_seq = max([self._seen_seq, *(summary.seq for summary in summaries)])
-        self.is_ready.set()
+
+    def reviewed(self) -> set[str]:
+        """The ids of all traces that have events."""
+        with self._lock:
+            return {*self._summaries, *(summary.trace_id for summary in self._pending)}
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -194,6 +194,13 @@ def lite(filled_store: Path, tmp_path: Path) -> Iterator[Service]:
     yield from serve(filled_store, f"sqlite:///{tmp_path / 'tracewright.db'}", tmp_path)
 
 
+@pytest.fixture(scope="session")
+def looking(filled_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The same, made once: for tests that change nothing."""
+    folder = tmp_path_factory.mktemp("looking")
+    yield from serve(filled_store, f"sqlite:///{folder / 'tracewright.db'}", folder)
+
+
 def serve(store: Path, database_url: str, folder: Path, **settings: Any) -> Iterator[Service]:
     """A service on a copy of a store."""
     copy = folder / "store"

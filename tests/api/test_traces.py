@@ -19,10 +19,10 @@ def walk(client, **params):
 
 @pytest.mark.parametrize("sort", ["confidence", "-confidence", "tokens", "-tokens", "created_at", "-failed_steps"])
 @pytest.mark.parametrize("where", [None, 'outcome == "incorrect"', "tokens > 20 and level in [1, 2]"])
-def test_pages_are_the_whole_list_in_order(lite, sort, where):
+def test_pages_are_the_whole_list_in_order(looking, sort, where):
     params = {"sort": sort, "limit": 7} | ({"where": where} if where else {})
-    found = walk(lite.as_("vera"), **params)
-    frame = lite.services.feed.frame.rows
+    found = walk(looking.as_("vera"), **params)
+    frame = looking.services.feed.frame.rows
     expected = frame.filter(parse_filter(where).to_polars()) if where else frame
     assert sorted(row["trace_id"] for row in found) == sorted(expected["trace_id"].to_list())
     column = sort.removeprefix("-")
@@ -48,11 +48,11 @@ def test_rows_that_arrive_shift_no_page(lite, expect, plant_more):
     assert {row["trace_id"] for row in walk(vera, where=f"tokens > {last}", limit=500)} <= set(old)
 
 
-def test_facets_count_what_the_filter_lets_through(lite, expect):
-    frame = lite.services.feed.frame.rows
+def test_facets_count_what_the_filter_lets_through(looking, expect):
+    frame = looking.services.feed.frame.rows
     for where in (None, 'domain == "algebra"', 'outcome == "error"'):
         params = {"columns": "outcome,confidence,level,flagged,decision"} | ({"where": where} if where else {})
-        found = expect(lite.as_("vera").get("/v1/traces/facets", params=params))
+        found = expect(looking.as_("vera").get("/v1/traces/facets", params=params))
         rows = frame.filter(parse_filter(where).to_polars()) if where else frame
         assert found["total"] == rows.height
         outcomes, confidence, level, flagged, decision = found["facets"]
@@ -74,16 +74,16 @@ def test_facets_after_rows_arrived_are_those_of_a_new_frame(lite, expect, plant_
     assert all(sum(one["count"] for one in facet["values"]) == 75 for facet in found["facets"])
 
 
-def test_a_body_is_the_trace_that_was_stored(lite, expect):
-    for trace in list(lite.services.store.iter_traces())[::7]:
-        body = expect(lite.as_("vera").get(f"/v1/traces/{trace.trace_id}"))
+def test_a_body_is_the_trace_that_was_stored(looking, expect):
+    for trace in list(looking.services.store.iter_traces())[::7]:
+        body = expect(looking.as_("vera").get(f"/v1/traces/{trace.trace_id}"))
         assert body["trace"]["text"] == trace.text
         assert [step["text"] for step in body["trace"]["steps"]] == [step.text for step in trace.steps]
         assert body["columns"]["trace_id"] == trace.trace_id
 
 
-def test_an_unchanged_body_is_not_sent_again(lite):
-    vera, trace_id = lite.as_("vera"), lite.ids()[0]
+def test_an_unchanged_body_is_not_sent_again(looking):
+    vera, trace_id = looking.as_("vera"), looking.ids()[0]
     tag = vera.get(f"/v1/traces/{trace_id}").headers["ETag"]
     again = vera.get(f"/v1/traces/{trace_id}", headers={"If-None-Match": tag})
     assert (again.status_code, again.content) == (304, b"")
@@ -118,15 +118,15 @@ def test_search_joins_a_filter(service, expect):
     {"where": "tokens >"}, {"where": "nothing == 1"}, {"sort": "trace_id"}, {"sort": "no"}, {"cursor": "!!!"},
     {"cursor": "WzFd"}, {"limit": 0}, {"limit": 501}, {"search": '"" ()'}, {"search": "a " * 30},
 ])  # fmt: skip
-def test_a_request_that_makes_no_sense_is_refused_with_a_reason(lite, params):
-    response = lite.as_("vera").get("/v1/traces", params=params)
+def test_a_request_that_makes_no_sense_is_refused_with_a_reason(looking, params):
+    response = looking.as_("vera").get("/v1/traces", params=params)
     assert response.status_code in (400, 422)
     assert response.headers["content-type"] == "application/problem+json"
     assert len(response.json()["detail"]) > 20
 
 
-def test_a_cursor_of_another_order_is_refused(lite):
-    vera = lite.as_("vera")
+def test_a_cursor_of_another_order_is_refused(looking):
+    vera = looking.as_("vera")
     cursor = vera.get("/v1/traces", params={"sort": "tokens", "limit": 5}).json()["next"]
     assert vera.get("/v1/traces", params={"sort": "confidence", "cursor": cursor}).status_code == 422
 
@@ -145,6 +145,6 @@ def test_rewritten_shards_give_the_same_rows(lite, expect):
     assert expect(lite.as_("vera").get(f"/v1/traces/{next(iter(after))}"))["trace"]["verifier_version"] == "2"
 
 
-def test_ties_are_ordered_alike_in_every_frame(lite):
-    frame = lite.services.feed.frame
+def test_ties_are_ordered_alike_in_every_frame(looking):
+    frame = looking.services.feed.frame
     assert len(np.unique(frame.ties)) == frame.height

@@ -1,0 +1,1 @@
+"""Judging many traces at once: previewed, and undone as one."""

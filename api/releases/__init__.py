@@ -1,0 +1,1 @@
+"""Releases: made from a slice in the background, and downloaded as streams."""

@@ -1,0 +1,1 @@
+"""Runs: Prefect's deployments, started by name and watched. The flows themselves are never imported."""
