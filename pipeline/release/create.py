@@ -108,12 +108,14 @@ def create_release(
     Raises:
         InputError: the request can't be met, or no trace is left; nothing is written.
         MissingInputError: there is no such slice, or no directory to put `out` in.
-        StoreError: the disk is full or can't be written; nothing is left behind.
+        StoreError: the disk is full or can't be written, or a takedown is under way or was cut short; nothing is left
+            behind.
     """
     out = Path(out)
     check_names(name, version)
     _check_languages(languages)
     _check_out(out)
+    store.check_no_removal()
     with store.keep_versions(), claim_version(store.path, name, version) as claim, _make_aside(out) as folder:
         selection = select_traces(store, where=where, slice_name=slice, at=at, review_watermark=review_watermark)
         request = _Request(name, claim.version, seed, test_share, languages, limits or FileLimits(), pictures)

@@ -108,7 +108,7 @@ class Store:
         Raises:
             StoreError: a rewriter of that name is at work, or the store can't be written.
         """
-        self._check_no_removal()
+        self.check_no_removal()
         self._make_tables()
         return TraceRewriter(self._tables.traces, self.path / LOCKS, name)
 
@@ -118,7 +118,7 @@ class Store:
         Raises:
             StoreError: another compaction is at work, a takedown was cut short, or the disk is full.
         """
-        self._check_no_removal()
+        self.check_no_removal()
         return [compact_table(table, self.path / LOCKS, limits or CompactionLimits()) for table in self._all_tables()]
 
     def vacuum(self, pinned: Collection[int], keep: timedelta) -> list[Vacuum]:
@@ -159,7 +159,7 @@ class Store:
         """
         if self.schema_version() == SCHEMA_VERSION:
             return []
-        self._check_no_removal()
+        self.check_no_removal()
         done = [upgrade_table(table, self.path / LOCKS) for table in self._all_tables()]
         self._write_marker()
         return done
@@ -311,8 +311,12 @@ class Store:
         tables = (self._tables.traces, self._tables.attempts, self._tables.rejections, self.reviews.table)
         return [table for table in tables if table.exists()]
 
-    def _check_no_removal(self) -> None:
-        """Shards are not rewritten while a takedown cuts rows out of them, or was killed while it did."""
+    def check_no_removal(self) -> None:
+        """Refuse what must not happen while a takedown cuts rows out, or after it was killed: rewriting, publishing.
+
+        Raises:
+            StoreError: it says how to finish the takedown.
+        """
         if begun := self.removals.unfinished():
             raise StoreError(
                 f"a takedown of {len(begun[0].trace_ids)} traces is under way or was cut short: wait until it is done, "

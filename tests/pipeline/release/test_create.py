@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -448,3 +449,13 @@ def make_review(number: int, trace_id: str, **said: Any) -> PublishedReview:
     return PublishedReview(
         number=number, review_id=f"r{number}", trace_id=trace_id, reviewer="ada", created_at=moment, **said
     )
+
+
+@pytest.mark.slow
+def test_nothing_torn_is_visible_after_any_of_300_kills() -> None:
+    script = Path(__file__).with_name("many_kills.py")
+    ended = subprocess.run(
+        [sys.executable, script, "--kills", "300"], capture_output=True, text=True, check=False, timeout=1_200
+    )
+    assert ended.returncode == 0, ended.stdout
+    assert json.loads(ended.stdout)["kills"] == 300
