@@ -3,9 +3,9 @@
 `python tests/pipeline/release/many_kills.py --kills 10000`, some twenty minutes on one core. Every child is forked from
 a parent that has imported everything and computed nothing. It first looks at what the child before it left: the newest
 releases are whole, byte for byte, and those that the register says (every so often, all of them); the newest store
-version and the one before are whole; no trace and no review is there twice. Then it publishes a release, stores traces, publishes reviews, joins
-shards or takes a trace down, and dies at the failpoint that it drew. The first child that finds something torn, or is
-refused what should go on after any kill, ends this with status 1.
+version and the one before are whole; no trace and no review is there twice. Then it publishes a release, stores traces,
+publishes reviews, joins shards or takes a trace down, and dies at the failpoint that it drew. The first child that
+finds something torn, or is refused what should go on after any kill, ends this with status 1.
 """
 
 from __future__ import annotations
@@ -204,6 +204,8 @@ def kill_many(kills: int, seed: int, folder: Path) -> dict[str, Any]:
         number += 1
         counts.update([f"{what}: {point}"] if status == -signal.SIGKILL else [])
         torn = said if status not in (0, -signal.SIGKILL) else ""
+        if number % CHILDREN_PER_STORE == 0:
+            print(f"{counts.total():,} kills, nothing torn", file=sys.stderr)
     return {
         "kills": counts.total(),
         "children": number,
