@@ -43,6 +43,11 @@ class RateLimit:
         with self._lock:
             return self._level(key) >= 1.0
 
+    def forget(self) -> None:
+        """Fill every bucket."""
+        with self._lock:
+            self._levels.clear()
+
     def _level(self, key: str) -> float:
         level, at = self._levels.get(key, (float(self._burst), self._clock()))
         return min(self._burst, level + (self._clock() - at) * self._per_second)

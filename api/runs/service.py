@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from tracewright.api.http.errors import NotFoundError, UnavailableError, UnprocessableError
+from tracewright.api.http.errors import ConflictError, NotFoundError, UnavailableError, UnprocessableError
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -31,7 +31,8 @@ class RunClient:
         """Every deployment by name.
 
         Raises:
-            UnavailableError: no Prefect server is configured, or it does not answer.
+            ConflictError: no Prefect server is configured.
+            UnavailableError: it does not answer.
         """
         with self._ask() as client:
             flows = {flow.id: flow.name for flow in client.read_flows(limit=200)}
@@ -45,7 +46,8 @@ class RunClient:
         Raises:
             NotFoundError: there is no deployment of that name.
             UnprocessableError: the parameters are not those of its flow.
-            UnavailableError: no Prefect server is configured, or it does not answer.
+            ConflictError: no Prefect server is configured.
+            UnavailableError: it does not answer.
         """
         from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
@@ -100,7 +102,7 @@ class RunClient:
     @contextmanager
     def _ask(self) -> Generator[SyncPrefectClient]:
         if self._api_url is None:
-            raise UnavailableError("no Prefect server is configured: start the service with PREFECT_API_URL")
+            raise ConflictError("no Prefect server is configured: start the service with PREFECT_API_URL set")
         import httpx
         from prefect.client.orchestration import SyncPrefectClient
 

@@ -266,6 +266,20 @@ def _await_postgres(server: subprocess.Popen[bytes], url: str) -> None:
 
 
 @pytest.fixture
+def serve_for(filled_store: Path, tmp_path: Path) -> Iterator[Any]:
+    """A function that makes a service with other settings."""
+    running: list[Any] = []
+
+    def make(**settings: Any) -> list[Service]:
+        running.append(serve(filled_store, f"sqlite:///{tmp_path / 'other.db'}", tmp_path, **settings))
+        return [next(running[-1])]
+
+    yield make
+    for one in running:
+        one.close()
+
+
+@pytest.fixture
 def plant_more(lite: Service) -> Any:
     """A function that adds traces with the numbers from one to another to the store of `lite`."""
 
