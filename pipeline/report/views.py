@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from tracewright.pipeline.report.data import Headline, LevelShare, ModelFigures, StudentPanel
+from tracewright.pipeline.report.step_drawing import draw_step_graph
 from tracewright.pipeline.report.wording import (
     format_bytes,
     format_count,
@@ -82,6 +85,8 @@ class TraceView:
     tokens: int
     steps: tuple[StepView, ...]
     hidden_steps: int
+    graph: Markup
+    """A drawing of what rests on what; empty where nothing does."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,7 @@ def view_trace(title: str, trace: Trace) -> TraceView:
         tokens=trace.token_count,
         steps=tuple(_view_step(index, step) for index, step in enumerate(trace.steps[:MAX_STEPS])),
         hidden_steps=max(0, len(trace.steps) - MAX_STEPS),
+        graph=Markup(draw_step_graph(trace.problem.question, [step.text for step in trace.steps[:MAX_STEPS]])),  # noqa: S704 - numbers alone
     )
 
 
