@@ -17,8 +17,10 @@ import os
 import random
 import re
 import signal
+import time
 import zlib
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,9 +41,8 @@ def make_problem(number: int, steps: int = STEPS) -> dict[str, str]:
     return {"id": str(number), "question": question, "answer": str(start + sum(moves))}
 
 
-@lru_cache(maxsize=4_096)
-def write_chain(number: int, seed: int, steps: int) -> tuple[tuple[str, ...], str]:
-    """The tokens of a chain, and their logprobs as JSON; one chain in ten slips."""
+def write_chain(number: int, seed: int, steps: int) -> str:
+    """The text of a chain; one in ten slips."""
     rng = random.Random(seed)
     value, moves = _draw(number, steps)
     slip = rng.randrange(len(moves)) if rng.random() < WRONG_SHARE else -1
@@ -51,9 +52,7 @@ def write_chain(number: int, seed: int, steps: int) -> tuple[tuple[str, ...], st
         sign = "+" if move > 0 else "-"
         lines.append(f"Step {index + 1}: the jar has {value} coins, and {value} {sign} {abs(move)} = {result}.\n")
         value = result
-    tokens = tuple(_TOKEN.findall("".join(lines) + f"#### {value}"))
-    content = ",".join(_token_json(token, rng) for token in tokens)
-    return tokens, content
+    return "".join(lines) + f"#### {value}"
 
 
 def _draw(number: int, steps: int) -> tuple[int, list[int]]:
@@ -63,11 +62,25 @@ def _draw(number: int, steps: int) -> tuple[int, list[int]]:
     return start, [rng.choice((-1, 1)) * rng.randint(2, 20) for _ in range(steps + number % 3 - 1)]
 
 
-def _token_json(token: str, rng: random.Random) -> str:
-    first = -rng.expovariate(40 if not token.strip().isdigit() else 6)
-    text = json.dumps(token)
-    top = f'{{"token":{text},"logprob":{first:.5f}}}'
-    return f'{{"token":{text},"logprob":{first:.5f},"bytes":{list(token.encode())},"top_logprobs":[{top}]}}'
+def _write_logprobs(tokens: list[str], seed: int) -> str:
+    """Sure of words, less so of numbers; the same for the same seed."""
+    rng = random.Random(seed)
+    return ",".join(
+        f'{{"token":{text},"logprob":{first:.5f},"bytes":{raw},"top_logprobs":[{{"token":{text},'
+        f'"logprob":{first:.5f}}}]}}'
+        for text, raw, first in _spell(tokens, rng)
+    )
+
+
+def _spell(tokens: list[str], rng: random.Random) -> Iterator[tuple[str, str, float]]:
+    for token in tokens:
+        text, raw, rate = _describe_token(token)
+        yield text, raw, -rng.expovariate(rate)
+
+
+@lru_cache(maxsize=65_536)
+def _describe_token(token: str) -> tuple[str, str, float]:
+    return json.dumps(token), str(list(token.encode())), 6.0 if token.strip().isdigit() else 40.0
 
 
 class Connection(asyncio.Protocol):
@@ -97,6 +110,8 @@ class Connection(asyncio.Protocol):
             return
         asked = json.loads(body)
         question = asked["messages"][-1]["content"]
+        if not self.seen and self.options.asked:
+            self.options.asked.write_text(str(time.time()))
         self.seen[question] += 1
         fault = self.choose_fault(question)
         if fault == "drop":
@@ -132,17 +147,19 @@ def make_answer(asked: dict, question: str, steps: int) -> str:
     """The body of a chat completion; cut where `max_tokens` says."""
     found = _NUMBER.search(question)
     number = int(found[1]) if found else 0
-    tokens, content = write_chain(number, int(asked.get("seed") or 0), steps)
+    seed = int(asked.get("seed") or 0)
+    text = write_chain(number, seed, steps)
+    tokens = _TOKEN.findall(text)
     limit = asked.get("max_tokens") or len(tokens)
-    finish, kept = ("stop", tokens) if len(tokens) <= limit else ("length", tokens[:limit])
-    logprobs = "null"
-    if asked.get("logprobs"):
-        whole = content if kept is tokens else ",".join(_token_json(token, random.Random(0)) for token in kept)
-        logprobs = f'{{"content":[{whole}]}}'
+    finish = "stop" if len(tokens) <= limit else "length"
+    if finish == "length":
+        tokens = tokens[:limit]
+        text = "".join(tokens)
+    logprobs = f'{{"content":[{_write_logprobs(tokens, seed)}]}}' if asked.get("logprobs") else "null"
     return (
-        f'{{"choices":[{{"index":0,"message":{{"role":"assistant","content":{json.dumps("".join(kept))}}},'
+        f'{{"choices":[{{"index":0,"message":{{"role":"assistant","content":{json.dumps(text)}}},'
         f'"finish_reason":"{finish}","logprobs":{logprobs}}}],'
-        f'"usage":{{"prompt_tokens":{len(question) // 4},"completion_tokens":{len(kept)}}}}}'
+        f'"usage":{{"prompt_tokens":{len(question) // 4},"completion_tokens":{len(tokens)}}}}}'
     )
 
 
@@ -172,6 +189,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--delay", type=float, default=0.0, help="mean seconds before an answer")
+    parser.add_argument("--asked", type=Path, help="a file to write the moment of the first request to")
     parser.add_argument("--faults", type=float, default=0.0, help="share of questions whose first request goes wrong")
     parser.add_argument("--kinds", default="429,500,503,drop", help="which of these ways, and hang")
     options = parser.parse_args()

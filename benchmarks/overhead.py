@@ -1,0 +1,119 @@
+"""What tracewright adds to each row, beside a bare asyncio client: `bench overhead`.
+
+The same requests to a server of this repository that runs in a process of its own and thinks nothing: chains of about
+12 steps and 220 tokens, without logprobs, 256 in flight. The bare client posts, parses and counts. Tracewright also
+renders, journals, cuts into steps, checks, verifies and stores. Milliseconds a row are the slope between a short and a
+long run, so that starting costs nothing; each run is a process of its own, the two kinds in turns. `--peers` in the
+environment variable `TRACEWRIGHT_BENCH_PEERS=1` measures bespoke Curator and distilabel too, each installed into an
+environment of its own below `~/.cache/tracewright`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+SHORT_ROWS, LONG_ROWS = 2_000, 12_000
+PAIRS = 5
+IN_FLIGHT = 256
+PEERS_VARIABLE = "TRACEWRIGHT_BENCH_PEERS"
+CLI = str(Path(sys.executable).with_name("tracewright"))
+
+
+def run(short: int = SHORT_ROWS, long: int = LONG_ROWS, pairs: int = PAIRS) -> dict[str, Any]:
+    """Medians over pairs of runs."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for rows in (short, long):
+            write_problems(folder, rows)
+        slopes: dict[str, list[float]] = {"bare": [], "tracewright": []}
+        starts: list[float] = []
+        for _ in range(pairs):
+            for client, found in slopes.items():
+                times = [measure(client, folder, rows) for rows in (short, long)]
+                found.append(1_000 * (times[1]["seconds"] - times[0]["seconds"]) / (long - short))
+                starts += [one["start_up_seconds"] for one in times if client == "tracewright"]
+        with_prefect = measure_flow(folder, short)
+        peers = measure_peers(folder, short) if os.environ.get(PEERS_VARIABLE) else {}
+    ours, raw = statistics.median(slopes["tracewright"]), statistics.median(slopes["bare"])
+    return {
+        "ms_per_row": round(ours - raw, 3),
+        "raw_ms_per_row": round(raw, 3),
+        "whole_ms_per_row": round(ours, 3),
+        "start_up_seconds": round(statistics.median(starts), 2),
+        "start_up_seconds_with_prefect": round(with_prefect, 2),
+        "peers": peers,
+        "rows": [short, long],
+        "pairs": pairs,
+        "all": {client: [round(one, 3) for one in found] for client, found in slopes.items()},
+    }
+
+
+def write_problems(folder: Path, rows: int) -> None:
+    """The problems of a run, and its config but for the server's address."""
+    command = [sys.executable, str(HERE / "_mock_server.py"), "--problems", str(rows), str(folder / f"{rows}.jsonl")]
+    subprocess.run(command, check=True)
+
+
+@contextmanager
+def serve(folder: Path) -> Generator[tuple[str, Path]]:
+    """A server of its own for each run, and the file that tells when it was first asked."""
+    asked = folder / "asked"
+    asked.unlink(missing_ok=True)
+    command = [sys.executable, str(HERE / "_mock_server.py"), "--asked", str(asked)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}/v1", asked
+        server.kill()
+
+
+def measure(client: str, folder: Path, rows: int) -> dict[str, float]:
+    """One run in a process of its own: seconds from its first request to its end, and to its first request."""
+    with serve(folder) as (url, asked), tempfile.TemporaryDirectory(dir=folder) as store:
+        config = write_config(folder, url, rows, Path(store) / "store")
+        began = time.time()
+        arguments = [client, str(config)]
+        ran = subprocess.run(
+            [sys.executable, str(HERE / "_overhead_client.py"), *arguments], check=True, capture_output=True, text=True
+        )
+        ended = float(ran.stdout.split()[-1])
+        first = float(asked.read_text())
+    return {"seconds": ended - first, "start_up_seconds": first - began}
+
+
+def write_config(folder: Path, url: str, rows: int, store: Path) -> Path:
+    """The short config."""
+    teacher = {"engine": "server", "base_urls": [url], "model": "mock", "max_tokens": 1024, "max_in_flight": IN_FLIGHT}
+    path = folder / "config.yaml"
+    path.write_text(json.dumps({"problems": {"path": f"{rows}.jsonl"}, "teacher": teacher, "store": str(store)}))
+    return path
+
+
+def measure_flow(folder: Path, rows: int) -> float:
+    """Seconds from the command line to the first request, Prefect's server included."""
+    with serve(folder) as (url, asked), tempfile.TemporaryDirectory(dir=folder) as store:
+        config = write_config(folder, url, rows, Path(store) / "store")
+        began = time.time()
+        subprocess.run([CLI, "generate", str(config)], check=True, capture_output=True)
+        return float(asked.read_text()) - began
+
+
+def measure_peers(folder: Path, rows: int) -> dict[str, float | str]:
+    """Milliseconds a row of each peer, by the slope between a tenth of the rows and all of them."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location("overhead_peers", HERE / "_overhead_peers.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.measure(folder, rows, serve)
