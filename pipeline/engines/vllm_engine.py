@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import queue
 import signal
@@ -22,6 +23,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
+import orjson
+
 from tracewright.pipeline.engines.base import Completion, Failure, Request, RequestDrawer
 from tracewright.schemas import EngineError, FinishReason, Sampling
 
@@ -31,6 +34,8 @@ STALL_SECONDS = 45.0
 """Without a sign of life for so long the engine counts as hung. It gives one every second between its steps, and a
 step takes far less than a second but for the largest models on a CPU."""
 DEADLINE_SECONDS = 900.0
+_AHEAD_SHARE = 0.5
+"""Of requests wait in the engine beside those that it works on: no place is empty while a result is taken."""
 _CLOSE_TIMEOUT_SECONDS = 5.0
 _LOG_TAIL_LINES = 12
 
@@ -133,8 +138,9 @@ class VllmEngine:
         """See `Engine.stream`."""
         self._wait_until_ready()
         drawer, in_flight = RequestDrawer(requests), set[str]()
+        wanted = math.ceil(self._settings.max_in_flight * (1 + _AHEAD_SHARE))
         while True:
-            while len(in_flight) < self._settings.max_in_flight and (request := drawer.draw()):
+            while len(in_flight) < wanted and (request := drawer.draw()):
                 self._send(asdict(request))
                 in_flight.add(request.key)
             if not in_flight:
@@ -179,7 +185,7 @@ class VllmEngine:
 
     def _read_results(self) -> None:
         for line in cast(IO[bytes], self._process.stdout):
-            self._results.put(json.loads(line))
+            self._results.put(orjson.loads(line))
         self._results.put(None)
 
     def _receive(self, timeout_seconds: float, what: str) -> dict[str, Any]:

@@ -14,19 +14,25 @@ import queue
 import sys
 import threading
 import time
-from typing import Any, TextIO
+from typing import Any, BinaryIO
+
+import numpy as np
+import orjson
 
 from tracewright.pipeline.engines.devices import share_devices
 from tracewright.pipeline.engines.lifeline import end_group_with_parent
 
 _LIFE_INTERVAL_SECONDS = 1.0
+_LEAST_LOGPROB = -9_999.0
+"""Stands for minus infinity, which JSON does not have."""
+_DIGITS = 6
 
 
 def main() -> None:
     """Serve until stdin closes or the parent is gone."""
     end_group_with_parent(int(sys.argv[1]))
     share_devices()
-    results = os.fdopen(os.dup(1), "w", buffering=1 << 20, encoding="utf-8")
+    results = os.fdopen(os.dup(1), "wb", buffering=1 << 20)
     os.dup2(2, 1)
     settings = json.loads(sys.stdin.readline())
     worker = _Worker(settings, results)
@@ -44,7 +50,7 @@ def _read_requests(requests: queue.SimpleQueue[dict[str, Any] | None]) -> None:
 class _Worker:
     """One vLLM engine and the requests it has in flight."""
 
-    def __init__(self, settings: dict[str, Any], results: TextIO) -> None:
+    def __init__(self, settings: dict[str, Any], results: BinaryIO) -> None:
         import vllm
         from vllm import EngineArgs, LLMEngine
 
@@ -101,7 +107,7 @@ class _Worker:
             self._write({"alive": len(self._pending)})
 
     def _write(self, message: dict[str, Any]) -> None:
-        self._results.write(json.dumps(message, ensure_ascii=False) + "\n")
+        self._results.write(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY))
         if "ready" in message:
             self._results.flush()
 
@@ -186,14 +192,14 @@ def _split_logprobs(
     flat: Any, count: int
 ) -> tuple[list[float] | None, list[list[float]] | None, list[list[int]] | None]:
     """The sampled tokens' logprobs, the top-k's, and the top-k's ids: vLLM gives the sampled token first, then the k
-    likeliest."""
+    likeliest. All numbers at once: one by one they took a tenth of a small engine's time."""
     if flat is None:
         return None, None, None
-    values, ids, starts, ends = flat.logprobs, flat.token_ids, flat.start_indices[:count], flat.end_indices[:count]
-    places = list(zip(starts, ends, strict=True))
-    sampled = [round(values[start], 6) for start in starts]
-    top = [[round(v, 6) for v in values[s + 1 : e]] for s, e in places]
-    return sampled, top, [list(ids[s + 1 : e]) for s, e in places]
+    numbers = np.nan_to_num(np.asarray(flat.logprobs, np.float64), nan=_LEAST_LOGPROB, neginf=_LEAST_LOGPROB)
+    values, ids = np.round(numbers, _DIGITS).tolist(), flat.token_ids
+    places = list(zip(flat.start_indices[:count], flat.end_indices[:count], strict=True))
+    sampled = [values[start] for start, _ in places]
+    return sampled, [values[s + 1 : e] for s, e in places], [ids[s + 1 : e] for s, e in places]
 
 
 if __name__ == "__main__":
