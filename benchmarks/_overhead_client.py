@@ -1,9 +1,10 @@
-"""One run of `bench overhead`: `bare` or `tracewright`, and a config. Prints the moment at which it ended."""
+"""One run of `bench overhead`: `bare` or `tracewright`, and a config. Prints its CPU seconds and when it ended."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -58,7 +59,7 @@ def main() -> None:
     ended = time.time()
     wanted = sum(1 for _ in (path.parent / config["problems"]["path"]).open())
     assert finished == wanted, f"{finished} rows of {wanted}"
-    print(ended)
+    print(time.process_time() + sum(os.times()[2:4]), ended)
 
 
 if __name__ == "__main__":

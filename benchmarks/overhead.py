@@ -3,15 +3,14 @@
 The same requests to a server of this repository that runs in a process of its own and thinks nothing: chains of about
 12 steps and 220 tokens, without logprobs, 256 in flight. The bare client posts, parses and counts. Tracewright also
 renders, journals, cuts into steps, checks, verifies and stores. Milliseconds a row are the slope between a short and a
-long run, so that starting costs nothing; each run is a process of its own, the two kinds in turns. `--peers` in the
-environment variable `TRACEWRIGHT_BENCH_PEERS=1` measures bespoke Curator and distilabel too, each installed into an
-environment of its own below `~/.cache/tracewright`.
+long run, so that starting costs nothing; each run is a process of its own, the two kinds in turns. `cpu_ms_per_row` is
+the same slope of CPU time, the scoring processes included: it says what a run costs on a machine that has other work.
+Peers (bespoke Curator, distilabel) are not run here: `peers` is empty.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -26,7 +25,6 @@ HERE = Path(__file__).resolve().parent
 SHORT_ROWS, LONG_ROWS = 2_000, 12_000
 PAIRS = 5
 IN_FLIGHT = 256
-PEERS_VARIABLE = "TRACEWRIGHT_BENCH_PEERS"
 CLI = str(Path(sys.executable).with_name("tracewright"))
 
 
@@ -37,14 +35,15 @@ def run(short: int = SHORT_ROWS, long: int = LONG_ROWS, pairs: int = PAIRS) -> d
         for rows in (short, long):
             write_problems(folder, rows)
         slopes: dict[str, list[float]] = {"bare": [], "tracewright": []}
+        cpu: dict[str, list[float]] = {client: [] for client in slopes}
         starts: list[float] = []
         for _ in range(pairs):
             for client, found in slopes.items():
                 times = [measure(client, folder, rows) for rows in (short, long)]
-                found.append(1_000 * (times[1]["seconds"] - times[0]["seconds"]) / (long - short))
+                found.append(slope(times, "seconds", long - short))
+                cpu[client].append(slope(times, "cpu_seconds", long - short))
                 starts += [one["start_up_seconds"] for one in times if client == "tracewright"]
         with_prefect = measure_flow(folder, short)
-        peers = measure_peers(folder, short) if os.environ.get(PEERS_VARIABLE) else {}
     ours, raw = statistics.median(slopes["tracewright"]), statistics.median(slopes["bare"])
     return {
         "ms_per_row": round(ours - raw, 3),
@@ -52,11 +51,18 @@ def run(short: int = SHORT_ROWS, long: int = LONG_ROWS, pairs: int = PAIRS) -> d
         "whole_ms_per_row": round(ours, 3),
         "start_up_seconds": round(statistics.median(starts), 2),
         "start_up_seconds_with_prefect": round(with_prefect, 2),
-        "peers": peers,
+        "cpu_ms_per_row": round(statistics.median(cpu["tracewright"]), 3),
+        "raw_cpu_ms_per_row": round(statistics.median(cpu["bare"]), 3),
+        "peers": {},
         "rows": [short, long],
         "pairs": pairs,
         "all": {client: [round(one, 3) for one in found] for client, found in slopes.items()},
     }
+
+
+def slope(times: list[dict[str, float]], what: str, rows: int) -> float:
+    """Milliseconds for each further row."""
+    return 1_000 * (times[1][what] - times[0][what]) / rows
 
 
 def write_problems(folder: Path, rows: int) -> None:
@@ -86,9 +92,9 @@ def measure(client: str, folder: Path, rows: int) -> dict[str, float]:
         ran = subprocess.run(
             [sys.executable, str(HERE / "_overhead_client.py"), *arguments], check=True, capture_output=True, text=True
         )
-        ended = float(ran.stdout.split()[-1])
+        cpu_seconds, ended = map(float, ran.stdout.split()[-2:])
         first = float(asked.read_text())
-    return {"seconds": ended - first, "start_up_seconds": first - began}
+    return {"seconds": ended - first, "cpu_seconds": cpu_seconds, "start_up_seconds": first - began}
 
 
 def write_config(folder: Path, url: str, rows: int, store: Path) -> Path:
@@ -106,14 +112,3 @@ def measure_flow(folder: Path, rows: int) -> float:
         began = time.time()
         subprocess.run([CLI, "generate", str(config)], check=True, capture_output=True)
         return float(asked.read_text()) - began
-
-
-def measure_peers(folder: Path, rows: int) -> dict[str, float | str]:
-    """Milliseconds a row of each peer, by the slope between a tenth of the rows and all of them."""
-    from importlib.util import module_from_spec, spec_from_file_location
-
-    spec = spec_from_file_location("overhead_peers", HERE / "_overhead_peers.py")
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.measure(folder, rows, serve)

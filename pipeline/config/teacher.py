@@ -78,9 +78,6 @@ class TeacherConfig(Frozen):
     """For one completion, its waiting in the engine included; what takes longer is a failure."""
     stall_seconds: float = Field(default=45.0, gt=0.0)
     """For `vllm` and `embedded`: without a sign of life for so long the engine counts as hung and is replaced."""
-    keep_logprobs: bool = False
-    """Whether the likeliest tokens' logprobs are kept too, in files of their own beside the shards: what a student can
-    learn from. Needs `logprobs` above 0 and an engine that tracewright starts."""
     price: PriceConfig = PriceConfig()
     engine_args: dict[str, JsonValue] = {}
     """For `vllm` and `embedded`: further arguments of the engine, such as `tensor_parallel_size`."""
@@ -111,8 +108,6 @@ class TeacherConfig(Frozen):
             raise ValueError(f"engine {self.engine} needs model: a name or a folder")
         if self.engine == "server" and self.engine_args:
             raise ValueError("engine_args is for an engine that tracewright starts; engine server takes none")
-        if self.keep_logprobs and (self.engine == "server" or not self.logprobs):
-            raise ValueError("keep_logprobs needs logprobs above 0, and engine vllm or embedded: servers give no ids")
         return self
 
     @model_validator(mode="after")

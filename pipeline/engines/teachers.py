@@ -104,7 +104,6 @@ def vllm_settings(config: TeacherConfig) -> VllmSettings:
             max_in_flight=config.max_in_flight,
             deadline_seconds=config.deadline_seconds,
             stall_seconds=config.stall_seconds,
-            with_top_ids=config.keep_logprobs,
             engine_args={**config.engine_args, **({"revision": config.revision} if config.revision else {})},
         )
     return VllmSettings(
@@ -116,7 +115,6 @@ def vllm_settings(config: TeacherConfig) -> VllmSettings:
         cpu_threads=1,
         deadline_seconds=config.deadline_seconds,
         stall_seconds=config.stall_seconds,
-        with_top_ids=config.keep_logprobs,
         engine_args={**embedded.ENGINE_ARGS, **config.engine_args},
     )
 

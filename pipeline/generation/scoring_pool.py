@@ -24,8 +24,9 @@ from tracewright.pipeline.generation.teaching import Teaching
 from tracewright.pipeline.store import TraceWriter
 from tracewright.schemas import Outcome
 
-_MAX_OUTSTANDING = 512
-"""Rows: of 20,000 tokens each they are some 100 MB."""
+_MAX_BACKLOG = 128
+"""Rows that a process may have waiting, some 30 MB where each has 20,000 tokens; what is beyond is scored here, so that
+all cores score where nothing else holds the run up."""
 
 
 @dataclass
@@ -61,14 +62,12 @@ class ScoringPool:
     def submit(self, finished: Finished, number: int) -> list[Scored]:
         """See `Scoring.submit`."""
         scored = list(self._drain())
-        ready = [worker for worker in self._workers if worker.is_ready and worker.is_alive]
-        if not ready:
+        free = [one for one in self._workers if one.is_ready and one.is_alive and len(one.outstanding) < _MAX_BACKLOG]
+        if not free:
             return [*scored, *self._inline.submit(finished, number)]
-        worker = min(ready, key=lambda one: len(one.outstanding))
+        worker = min(free, key=lambda one: len(one.outstanding))
         worker.outstanding[number] = finished
         self._send(worker, f"{number} {json.dumps(to_record(finished), ensure_ascii=False)}\n")
-        while self._count_outstanding() > _MAX_OUTSTANDING:
-            scored.extend(self.collect())
         return scored
 
     def collect(self) -> list[Scored]:

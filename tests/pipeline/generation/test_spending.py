@@ -89,7 +89,6 @@ def test_a_time_budget_lets_what_is_in_flight_finish(write_config: Write, genera
         ({"until_correct": 2}, "belong together"),
         ({"until_correct": 5, "max_samples": 2}, "less than until_correct"),
         ({"until_correct": 1, "max_samples": 2, "samples": 3}, "leave one out"),
-        ({"keep_logprobs": True, "logprobs": 4}, "servers give no ids"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(
