@@ -76,7 +76,7 @@ class TeacherConfig(Frozen):
     """Requests that the engine works on at the same time, at most."""
     deadline_seconds: float = Field(default=900.0, gt=0.0)
     """For one completion, its waiting in the engine included; what takes longer is a failure."""
-    stall_seconds: float = Field(default=45.0, gt=0.0)
+    stall_seconds: float = Field(default=30.0, gt=0.0)
     """For `vllm` and `embedded`: without a sign of life for so long the engine counts as hung and is replaced."""
     price: PriceConfig = PriceConfig()
     engine_args: dict[str, JsonValue] = {}

@@ -30,7 +30,7 @@ from tracewright.schemas import EngineError, FinishReason, Sampling
 
 _START_TIMEOUT_SECONDS = 600.0
 """A large model on a slow disk takes minutes to load."""
-STALL_SECONDS = 45.0
+STALL_SECONDS = 30.0
 """Without a sign of life for so long the engine counts as hung. It gives one every second between its steps, and a
 step takes far less than a second but for the largest models on a CPU."""
 DEADLINE_SECONDS = 900.0
