@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 from tracewright.pipeline.steps.chains import Comparison
@@ -45,7 +46,7 @@ def make_claim(text: str, start: int, end: int, sides: tuple[str, str, str], com
     )
 
 
-def summarize(claims: Sequence[Claim], nothing: str = "the step states nothing that can be checked") -> StepCheck:
+def summarize(claims: Sequence[Claim]) -> StepCheck:
     """The step's check: it fails with its first failing claim, holds when a claim was checked and none failed."""
     checked = 0
     for claim in claims:
@@ -53,10 +54,18 @@ def summarize(claims: Sequence[Claim], nothing: str = "the step states nothing t
             count = sum(c.outcome is not CheckOutcome.UNCHECKED for c in claims)
             return StepCheck(outcome=CheckOutcome.FAILS, reason=claim.reason, claims=count)
         checked += claim.outcome is CheckOutcome.HOLDS
-    if checked:
-        reason = "1 claim holds" if checked == 1 else f"{checked} claims hold"
-        return StepCheck(outcome=CheckOutcome.HOLDS, reason=reason, claims=checked)
-    return StepCheck(outcome=CheckOutcome.UNCHECKED, reason=claims[0].reason if claims else nothing)
+    if checked or not claims:
+        return count_holding(checked)
+    return StepCheck(outcome=CheckOutcome.UNCHECKED, reason=claims[0].reason)
+
+
+@cache
+def count_holding(count: int) -> StepCheck:
+    """The check of a step of which so many claims hold and none fails; made once, as most steps have the same."""
+    if not count:
+        return StepCheck(outcome=CheckOutcome.UNCHECKED, reason="the step states nothing that can be checked")
+    reason = "1 claim holds" if count == 1 else f"{count} claims hold"
+    return StepCheck(outcome=CheckOutcome.HOLDS, reason=reason, claims=count)
 
 
 def quote(text: str) -> str:

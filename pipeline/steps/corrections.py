@@ -49,11 +49,7 @@ class Marker(NamedTuple):
 
 def find_marker(text: str) -> Marker | None:
     """The first words of a text that may take something back."""
-    lowered = text.lower()
-    if lowered == text.upper():
-        # Nothing but figures and signs.
-        return None
-    if not any(hint in lowered for hint in _HINTS):
+    if not _has_hint(text):
         return None
     marker: Marker | None = None
     for match in _MARKER.finditer(text):
@@ -61,6 +57,14 @@ def find_marker(text: str) -> Marker | None:
             return Marker(match.start() if marker is None else marker.start, True)
         marker = marker or Marker(match.start(), False)
     return marker
+
+
+def _has_hint(text: str) -> bool:
+    lowered = text.lower()
+    if lowered == text.upper():
+        # Nothing but figures and signs.
+        return False
+    return any(hint in lowered for hint in _HINTS)
 
 
 def withdraw_within(text: str, claims: Sequence[Claim]) -> list[Claim]:
@@ -84,6 +88,9 @@ def find_corrections(texts: Sequence[str], claims: Sequence[Sequence[Claim]]) ->
     mistake without that corrects the nearest step before it that fails, or else the one right before it.
     """
     corrections: dict[int, int] = {}
+    if not _has_hint("\n".join(texts)):
+        # Most traces take nothing back: one look at the whole costs a tenth of a look at each step.
+        return corrections
     for index, text in enumerate(texts):
         marker = find_marker(text) if index else None
         if marker is None:

@@ -8,7 +8,8 @@ grade-school problems that happened once, and there the sum had been copied wron
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from fractions import Fraction
 
 from tracewright.pipeline.steps.chains import Side
@@ -45,19 +46,19 @@ def check_copies(memory: Memory, text: str, reading: StepReading) -> list[Claim]
     return claims
 
 
-def find_miscopy(side: Side, known: Iterable[Number], used: frozenset[Number]) -> tuple[Number, Number] | None:
+def find_miscopy(side: Side, known: AbstractSet[Number], used: frozenset[Number]) -> tuple[Number, Number] | None:
     """A number of the side that nobody mentioned, and the only one known that it can be a wrong copy of."""
     if side.names or side.decimals is not None:
         return None
-    numbers: set[Number] | None = None
+    if len(known) > MAX_KNOWN_NUMBERS:
+        return None
     for value in _iterate_literals(side):
+        if value in known:
+            continue
         digits = _write(value)
         if not _is_telling(digits):
             continue
-        numbers = set(known) if numbers is None else numbers
-        if value in numbers or len(numbers) > MAX_KNOWN_NUMBERS:
-            continue
-        near = [number for number in numbers if number not in used and _is_near(digits, _write(number))]
+        near = [number for number in known if number not in used and _is_near(digits, _write(number))]
         if len(near) == 1:
             return value, near[0]
     return None

@@ -17,9 +17,10 @@ _VALUES: dict[str, tuple[Number, ...]] = {
     "third": (3, Fraction(1, 3)), "thirds": (3, Fraction(1, 3)), "quarter": (4, Fraction(1, 4)), "couple": (2,),
     "quarters": (4, Fraction(1, 4)), "fourth": (4, Fraction(1, 4)), "fifth": (5, Fraction(1, 5)), "sixth": (6,),
 }  # fmt: skip
-_WORD = re.compile(r"\b(?:" + "|".join(_VALUES) + r")\b", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
 
 
 def read_number_words(text: str) -> frozenset[Number]:
     """The values of the number words in a text; those of a compound (`twenty-one`) one by one."""
-    return frozenset(value for match in _WORD.finditer(text) for value in _VALUES[match.group().lower()])
+    words = {word.lower() for word in _WORD.findall(text)}
+    return frozenset(value for word in words & _VALUES.keys() for value in _VALUES[word])

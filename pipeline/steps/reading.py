@@ -25,10 +25,11 @@ MAX_STEP_CHARACTERS = 20_000
 """Of a longer step nothing is checked."""
 MAX_PIECE_CHARACTERS = 2_000
 """A longer line without a formula is not read."""
-_REMEMBERED_PIECES = 8_192
+_REMEMBERED_PIECES = 1_024
 _REMEMBERED_CHARACTERS = 200
-_REMEMBERED_STEPS = 2_048
-"""The samples of one problem share many of their steps."""
+_REMEMBERED_STEPS = 256
+"""The samples of one problem share many of their steps. Remembering more of them than that costs more than it saves:
+what lives long is gone through by the garbage collector again and again."""
 _REMEMBERED_STEP_CHARACTERS = 400
 _MAX_CODE_DIGITS = 8
 """Of a time or code with a leading zero, such as `0730`."""

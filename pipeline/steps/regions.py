@@ -53,14 +53,15 @@ _OPENING = re.compile(
     re.VERBOSE | re.MULTILINE,
 )
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
-_CLOSING_DOLLAR = re.compile(r"(?<=[^\s\\])\$(?!\d|<<)")
+_CLOSING_DOLLAR = re.compile(r"\$(?<=[^\s\\]\$)(?!\d|<<)")
+"""The sign comes first, so that a search goes from one to the next."""
 _PROSE_WORDS = re.compile(r"(?<![\\{A-Za-z])[A-Za-z]{3,}[ ,]+[A-Za-z]{3,}|[A-Za-z]{3,}[.?!]\s")
 _WORDS_IN_FORMULA = re.compile(r"\\[A-Za-z]+(?:\s*\{[^{}]*\})?")
 
 
 def find_regions(text: str) -> list[Region]:
     """The formulas and pieces of code of a text, in order and without overlap."""
-    if not any(mark in text for mark in ("\\", "$", "`", "~~~", "[asy]")):
+    if not _may_open(text):
         return []
     regions: list[Region] = []
     position = 0
@@ -73,6 +74,13 @@ def find_regions(text: str) -> list[Region]:
             regions.append(region)
             position = region.end
     return regions
+
+
+def _may_open(text: str) -> bool:
+    """Whether the text has more than amounts of money: most prose is told from formulas by its characters alone."""
+    if "\\" in text or "`" in text or "~~~" in text or "[asy]" in text:
+        return True
+    return "$" in text and ("$$" in text or _CLOSING_DOLLAR.search(text) is not None)
 
 
 class _CloserFinder:

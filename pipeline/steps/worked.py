@@ -8,12 +8,12 @@ objects are made: the garbage collector's passes over them cost more than readin
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
-from tracewright.pipeline.steps.claims import Claim, Finding, summarize
+from tracewright.pipeline.steps.claims import Claim, Finding, count_holding
 from tracewright.pipeline.steps.memory import Memory, Standing
-from tracewright.schemas import CheckOutcome, StepCheck
+from tracewright.schemas import CheckOutcome
 
 _LINE = re.compile(r"[\d+\-*()=; ]{5,400}\n*")
 _REMEMBERED_VALUES = 4_096
@@ -118,7 +118,7 @@ def _check_answer(memory: Memory, index: int, text: str, worked: Standing) -> Fi
     sources = {memory.find_source(abs(value)), memory.find_source(value)} - {None, index}
     memory.seen.add(abs(value))
     claim = Claim(text[: match.end(1)], 0, match.end(1), CheckOutcome.HOLDS, "holds")
-    return Finding(_hold(1), tuple(sorted(source for source in sources if source is not None)), (claim,))
+    return Finding(count_holding(1), tuple(sorted(source for source in sources if source is not None)), (claim,))
 
 
 def _remember(memory: Memory, index: int, equations: list[_Equation], worked: Standing) -> Finding:
@@ -135,9 +135,4 @@ def _remember(memory: Memory, index: int, equations: list[_Equation], worked: St
             subject = "".join(worked.text.split())
             memory.worked = standing
         claims.append(Claim(written, start, start + len(written), CheckOutcome.HOLDS, "holds", subject))
-    return Finding(_hold(len(claims)), (worked.step,), tuple(claims))
-
-
-@cache
-def _hold(count: int) -> StepCheck:
-    return summarize([Claim("", 0, 0, CheckOutcome.HOLDS, "")] * count)
+    return Finding(count_holding(len(claims)), (worked.step,), tuple(claims))
