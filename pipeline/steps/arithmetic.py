@@ -118,15 +118,16 @@ def read_sentence(text: str) -> Chain | None:
     if match is None:
         return None
     left = read_plain(_WORDS.sub("", match["left"]))
-    right = read_plain(match["right"].lstrip("$€£ "))
-    if left is None or right is None or left.value is None or left.value != right.value:
+    right = None if left is None or left.value is None else read_plain(match["right"].lstrip("$€£ "))
+    if left is None or right is None or left.value != right.value:
         return None
     has_lead_in = match.start("left") > 0
     sides = (
         make_plain_side(*match.span("left"), left.tree, left.value, has_unit=True, has_lead_in=has_lead_in),
         make_plain_side(*match.span("right"), right.tree, right.value, has_unit=True),
     )
-    return _make_chain(sides, match.start("left"), match.end("right"), "")
+    comparison = Comparison(CheckOutcome.HOLDS, left.value, right.value)
+    return Chain(sides, ("=",), sides[0].start, sides[1].end, None, "", (comparison,))
 
 
 def _make_chain(sides: tuple[Side | None, ...], start: int, end: int, follows: str) -> Chain:

@@ -38,12 +38,28 @@ def read_plain(text: str) -> PlainReading | None:
     if len(tokens) == 1:
         read = read_number(tokens[0]) if tokens[0][-1].isdecimal() else None
         return None if read is None else PlainReading(Literal(*read), read[0], frozenset((read[0],)))
+    if len(tokens) == 3 and tokens[0] not in _SIGNS and tokens[1] in "+-*/x×–−":
+        return _read_pair(*tokens)
     if len(tokens) > MAX_TOKENS or tokens.count("/") > 1 or "÷" in tokens:
         return None
     try:
         return _read_tokens(tokens)
     except UndefinedValueError:
         return None
+
+
+def _read_pair(first: str, operator: str, second: str) -> PlainReading | None:
+    """Two numbers with a sign between them: four in five expressions of prose, read without a stack."""
+    left = read_number(first)
+    right = read_number(second) if second not in _SIGNS else None
+    if left is None or right is None:
+        return None
+    sign = _SIGNS[operator]
+    try:
+        value = _combine(sign, left[0], right[0])
+    except UndefinedValueError:
+        return None
+    return PlainReading(Operation(sign, (Literal(*left), Literal(*right))), value, frozenset((left[0], right[0])))
 
 
 def _read_tokens(tokens: list[str]) -> PlainReading | None:
@@ -115,14 +131,16 @@ class _Stack:
             return
         self.trees[-1] = Operation(operator, (self.trees[-1], right))
         left = self.values[-1]
-        if left is None or value is None:
-            self.values[-1] = None
-        elif operator == "*":
-            self.values[-1] = values.multiply(left, value)
-        elif operator == "/":
-            self.values[-1] = values.divide(left, value) if value else None
-        elif type(left) is int and type(value) is int:
-            # No sum of MAX_TOKENS bounded integers is too long.
-            self.values[-1] = left + value if operator == "+" else left - value
-        else:
-            self.values[-1] = values.add(left, value) if operator == "+" else values.subtract(left, value)
+        self.values[-1] = None if left is None or value is None else _combine(operator, left, value)
+
+
+def _combine(operator: str, left: Number, right: Number) -> Number | None:
+    """The value of one operation; None for a division by zero."""
+    if operator == "*":
+        return values.multiply(left, right)
+    if operator == "/":
+        return values.divide(left, right) if right else None
+    if type(left) is int and type(right) is int:
+        # No sum of MAX_TOKENS bounded integers is too long.
+        return left + right if operator == "+" else left - right
+    return values.add(left, right) if operator == "+" else values.subtract(left, right)

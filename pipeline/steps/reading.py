@@ -36,7 +36,11 @@ _MAX_CODE_DIGITS = 8
 _ANNOTATION = re.compile(r"<<([^<>\n]{1,400})>>")
 RELATION_HINT = re.compile(r"[=<>≈≃≅≡≠≤≥~]|\bequals?\b")
 _MAX_NUMBER_CHARACTERS = 40
-_NUMBER = re.compile(r"(?<![\w.])(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?!(?:st|nd|rd|th)\b)|(?<![\w.])\.\d+")
+_NUMBER = re.compile(
+    r"[\d.](?<![\w.][\d.])"
+    r"(?:(?<=\d)(?:\d{0,2}(?:,\d{3})+(?!\d)|\d*)(?:\.\d+)?(?!(?:st|nd|rd|th)\b)|(?<=\.)\d+)"
+)
+"""It begins with a set of characters, so that a search skips the words between two numbers: half the time."""
 _SIGNED_ANNOTATION = re.compile(r"-[$€£]?<<[^<>\n]{1,400}>>(?=-)")
 """The sign stands before the annotation and again behind it: it is one sign."""
 _ANNOTATED_NUMBER = re.compile(r"\s?[$€£]?\s?(-?[$€£]?(?:\d[\d,]*(?:\.\d+)?|\.\d+))")
@@ -165,15 +169,16 @@ def scan_numbers(text: str) -> Iterator[tuple[Number, int]]:
         digits = match.group()
         if len(digits) > _MAX_NUMBER_CHARACTERS:
             continue
-        if match.start() == previous_end + 1 and len(digits) == 3 and (previous + digits).isdecimal():
+        start, end = match.span()
+        if start == previous_end + 1 and len(digits) == 3 and (previous + digits).isdecimal():
             # `17 000`: read as two numbers too, because `5 100` may be two.
-            yield int(previous + digits), match.end()
-        previous, previous_end = digits, match.end()
+            yield int(previous + digits), end
+        previous, previous_end = digits, end
         read = read_number(digits)
         if read is not None:
-            yield read[0], match.end()
+            yield read[0], end
         elif digits.isdecimal():
-            yield int(digits), match.end()
+            yield int(digits), end
 
 
 def _read_numbers(tokens: list[Token]) -> Iterator[tuple[Number, int]]:
