@@ -78,7 +78,7 @@ def make_plain_side(
     start: int, end: int, tree: Tree, value: Number | None, *, has_unit: bool = False, has_lead_in: bool = False
 ) -> Side:
     """The side with one reading that has numbers, signs and brackets alone."""
-    decimals = _shown_decimals(tree)
+    decimals = tree.decimals if isinstance(tree, Literal) else _shown_decimals(tree)
     is_quantity = decimals is not None or _is_fraction(tree)
     return Side(start, end, (tree,), True, _NOTHING, decimals, is_quantity, has_unit, has_lead_in, _NOTHING, value)
 

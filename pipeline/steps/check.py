@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from tracewright.pipeline.steps.claims import Claim, summarize
 from tracewright.pipeline.steps.corrections import find_corrections
@@ -17,8 +17,7 @@ CHECKER_VERSION = "steps-2"
 """Stored with every trace; a change of any outcome raises it."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedStep:
+class CheckedStep(NamedTuple):
     """A step's check and what it rests on."""
 
     check: StepCheck
@@ -45,7 +44,7 @@ def check_steps(question: str, steps: Sequence[str]) -> list[CheckedStep]:
         # Nothing after it explains the wrong result: it was the way in which the question was taken apart.
         index, claim = memory.doubtful
         claims = (claim, *checked[index].claims)
-        checked[index] = replace(checked[index], check=summarize(claims), claims=claims)
+        checked[index] = checked[index]._replace(check=summarize(claims), claims=claims)
     return checked
 
 

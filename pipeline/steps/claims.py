@@ -41,9 +41,9 @@ class Finding(NamedTuple):
 
 def make_claim(text: str, start: int, end: int, sides: tuple[str, str, str], comparison: Comparison) -> Claim:
     """The claim in `text[start:end]`; `sides` are the left side, the relation and the right side as written."""
-    return Claim(
-        text[start:end], start, end, comparison.outcome, _explain(sides, comparison), "".join(sides[0].split())
-    )
+    outcome = comparison.outcome
+    reason = "holds" if outcome is CheckOutcome.HOLDS else _explain(sides, comparison)
+    return Claim(text[start:end], start, end, outcome, reason, "".join(sides[0].split()))
 
 
 def summarize(claims: Sequence[Claim]) -> StepCheck:
@@ -75,8 +75,6 @@ def quote(text: str) -> str:
 
 
 def _explain(sides: tuple[str, str, str], comparison: Comparison) -> str:
-    if comparison.outcome is CheckOutcome.HOLDS:
-        return "holds"
     left, relation, right = quote(sides[0]), sides[1], quote(sides[2])
     claim = f"{left} {relation} {right}"
     if comparison.left is None or comparison.right is None:

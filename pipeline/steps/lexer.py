@@ -147,6 +147,9 @@ def _tokenize_part(pattern: re.Pattern[str], text: str, start: int, end: int) ->
     for match in pattern.finditer(text, start, end):
         group = match.lastgroup or ""
         begin, stop = match.span(group)
+        if group in _AS_IS:
+            tokens.append(Token(group, text[begin:stop], begin, stop))
+            continue
         kind, value = _CANONICAL.get(group, (group, None))
         if value is None:
             value = match.group(group)
@@ -173,6 +176,8 @@ _CANONICAL: dict[str, tuple[str, str | None]] = {
     "matrix": (STOP, None),
 }
 """Groups that always make the same token."""
+_AS_IS = {NUMBER, WORDS, LETTER, NAME, OPEN, CLOSE, BREAK}
+"""Groups that are kinds, and whose text is the token's."""
 _TRANSLATED = {"function", "operator", "relation", "verb", "command", "bullet"}
 
 

@@ -116,7 +116,8 @@ def _read_pieces(text: str) -> Iterator[Piece]:
         for part in line.split(";") if ";" in line else (line,):
             size = len(part)
             if size and size <= MAX_PIECE_CHARACTERS:
-                read = _recall_piece if size <= _REMEMBERED_CHARACTERS else _read_piece
+                # What is all of its step but the line's end is remembered with the step.
+                read = _recall_piece if size <= _REMEMBERED_CHARACTERS and size + 1 < len(text) else _read_piece
                 content = read(part, follows)
                 if content.chains or content.mentioned:
                     yield Piece(offset, content)
