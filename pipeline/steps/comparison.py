@@ -130,6 +130,8 @@ def are_same(left: Side, right: Side) -> bool:
 
 def is_rounding(exact: Number, shown: Number, decimals: int) -> bool:
     """Whether `shown` is `exact` rounded or cut to so many decimals (an integer may also be rounded up)."""
+    if type(exact) is int and type(shown) is int:
+        return exact == shown
     unit = Fraction(1, 10 ** max(decimals, 0))
     if decimals > MAX_SHOWN_DECIMALS:
         unit = Fraction(1, 10**MAX_SHOWN_DECIMALS)

@@ -8,7 +8,6 @@ grade-school problems that happened once, and there the sum had been copied wron
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from fractions import Fraction
 
@@ -52,9 +51,10 @@ def find_miscopy(side: Side, known: AbstractSet[Number], used: frozenset[Number]
         return None
     if len(known) > MAX_KNOWN_NUMBERS:
         return None
-    for value in _iterate_literals(side):
-        if value in known:
+    for node in iterate_nodes(side.trees[0]):
+        if not isinstance(node, Literal) or node.value in known:
             continue
+        value = node.value
         digits = _write(value)
         if not _is_telling(digits):
             continue
@@ -62,12 +62,6 @@ def find_miscopy(side: Side, known: AbstractSet[Number], used: frozenset[Number]
         if len(near) == 1:
             return value, near[0]
     return None
-
-
-def _iterate_literals(side: Side) -> Iterator[Number]:
-    for node in iterate_nodes(side.trees[0]):
-        if isinstance(node, Literal):
-            yield node.value
 
 
 def _write(value: Number) -> str:

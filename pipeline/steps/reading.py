@@ -25,7 +25,7 @@ MAX_STEP_CHARACTERS = 20_000
 """Of a longer step nothing is checked."""
 MAX_PIECE_CHARACTERS = 2_000
 """A longer line without a formula is not read."""
-_REMEMBERED_PIECES = 1_024
+_REMEMBERED_PIECES = 256
 _REMEMBERED_CHARACTERS = 200
 _REMEMBERED_STEPS = 256
 """The samples of one problem share many of their steps. Remembering more of them than that costs more than it saves:
@@ -154,12 +154,13 @@ def _make_content(chains: tuple[Chain, ...], numbers: Iterable[tuple[Number, int
         for relation, side in zip(chain.relations, chain.sides[1:], strict=True)
         if side is not None and side.decimals is not None and relation in ("=", "~")
     }
-    found = list(numbers)
-    return Content(
-        chains,
-        frozenset(value for value, end in found if end not in results),
-        frozenset(value for value, _ in found),
-    )
+    used: set[Number] = set()
+    mentioned: set[Number] = set()
+    for value, end in numbers:
+        mentioned.add(value)
+        if end not in results:
+            used.add(value)
+    return Content(chains, frozenset(used), frozenset(mentioned))
 
 
 def scan_numbers(text: str) -> Iterator[tuple[Number, int]]:

@@ -84,9 +84,10 @@ class _StepWalk:
         for _, content in self._reading.pieces:
             self._memory.seen |= content.mentioned
         claims = self._claims
-        if any(claim.outcome is CheckOutcome.FAILS for claim in claims):
-            claims = withdraw_within(self._text, claims)
         check = summarize(claims)
+        if check.outcome is CheckOutcome.FAILS:
+            claims = withdraw_within(self._text, claims)
+            check = summarize(claims)
         self._memory.has_failed = self._memory.has_failed or check.outcome is CheckOutcome.FAILS
         if self._lost_chain and check.outcome is CheckOutcome.HOLDS:
             check = StepCheck(outcome=CheckOutcome.UNCHECKED, reason=_LOST_CHAIN, claims=check.claims)
