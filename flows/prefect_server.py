@@ -61,6 +61,12 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
 
 
+def find_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.create_server((_HOST, 0)) as free:
+        return free.getsockname()[1]
+
+
 def check_port(port: int) -> None:
     """Raise ConfigError if something else listens on the port."""
     with socket.socket() as tried:

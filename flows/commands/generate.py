@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import asdict
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +14,7 @@ import typer
 from rich.table import Table
 
 from tracewright.flows.progress import console
-from tracewright.flows.runtime import configure_prefect
+from tracewright.flows.runtime import configure_prefect, configure_serving
 
 if TYPE_CHECKING:
     from tracewright.pipeline.config import GenerateConfig
@@ -54,15 +56,15 @@ def generate(
     from tracewright.schemas import ConfigError
 
     loaded = load_config(GenerateConfig, config)
-    if runner is Runner.RAY:
-        raise ConfigError("--runner ray is not built yet, expected local")
+    if runner is Runner.RAY and find_spec("prefect_ray") is None:
+        raise ConfigError("--runner ray needs prefect-ray: install tracewright[ray], here and on every worker")
     count_problems(loaded.problems)
     if dry_run:
         survey = _survey(loaded, retry_failed)
         _show_survey(loaded, survey)
         answer = asdict(survey)
     else:
-        counts = _run(loaded, retry_failed)
+        counts = (_run if runner is Runner.LOCAL else _run_on_ray)(loaded, retry_failed)
         _show_counts(loaded, counts)
         answer = summarize(counts)
     if as_json:
@@ -70,16 +72,32 @@ def generate(
 
 
 def _run(config: GenerateConfig, retry_failed: bool) -> GenerationCounts:
+    from tracewright.flows.devices import lease_for_teacher
     from tracewright.pipeline.engines.teachers import RunningTeacher
     from tracewright.pipeline.store import Store
 
     Store.open(config.store, create=True)
     configure_prefect(config.store)
     # The engine loads while Prefect's server starts.
-    with RunningTeacher(config.teacher, config.store / "logs" / "engine.log") as teacher:
+    log = config.store / "logs" / "engine.log"
+    with lease_for_teacher(config.teacher), RunningTeacher(config.teacher, log) as teacher:
         from tracewright.flows.generate import generate as flow
 
         return flow(config, teacher, retry_failed)
+
+
+def _run_on_ray(config: GenerateConfig, retry_failed: bool) -> GenerationCounts:
+    from tracewright.flows.prefect_server import find_port, run_server
+    from tracewright.pipeline.store import Store
+
+    Store.open(config.store, create=True)
+    port = find_port()
+    is_ours = configure_serving(config.store, port)
+    # One server for the workers of this machine, which would start one each; others need one that they can reach.
+    with run_server(port, config.store / "logs" / "prefect-server.log") if is_ours else nullcontext():
+        from tracewright.flows.ray_cluster import generate_on_ray
+
+        return generate_on_ray(config, retry_failed)
 
 
 def _survey(config: GenerateConfig, retry_failed: bool) -> Survey:

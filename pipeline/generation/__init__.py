@@ -8,6 +8,7 @@ from tracewright.pipeline.generation.alert import Alert, send_alert
 from tracewright.pipeline.generation.config_run import run_config
 from tracewright.pipeline.generation.counts import GenerationCounts
 from tracewright.pipeline.generation.difficulty import measure_difficulty, write_difficulty
+from tracewright.pipeline.generation.partition import Partition
 from tracewright.pipeline.generation.run import generate_missing
 from tracewright.pipeline.generation.summary import read_summary, summarize, write_summary
 from tracewright.pipeline.generation.survey import Survey, survey_missing
@@ -16,6 +17,7 @@ from tracewright.pipeline.generation.teaching import Teaching, choose_calibratio
 __all__ = [
     "Alert",
     "GenerationCounts",
+    "Partition",
     "Survey",
     "Teaching",
     "choose_calibration",

@@ -6,6 +6,7 @@ from tracewright.pipeline.config import GenerateConfig
 from tracewright.pipeline.engines.teachers import RunningTeacher
 from tracewright.pipeline.generation.counts import GenerationCounts
 from tracewright.pipeline.generation.difficulty import write_difficulty
+from tracewright.pipeline.generation.partition import Partition
 from tracewright.pipeline.generation.run import Report, generate_missing
 from tracewright.pipeline.generation.teaching import choose_calibration, make_teaching
 from tracewright.pipeline.sources import read_problems
@@ -20,8 +21,11 @@ def run_config(
     *,
     retry_failed: bool = False,
     limits: ShardLimits | None = None,
+    partition: Partition | None = None,
 ) -> GenerationCounts:
     """Make what the store lacks of the config's traces, and measure how hard its problems were.
+
+    With `partition` it is that part of them alone, and the measuring is left to whoever started the parts.
 
     Raises:
         ConfigError, InputError: the config or its problems can't be used.
@@ -31,8 +35,10 @@ def run_config(
     calibration = choose_calibration(store, teacher.ref)
     teaching = make_teaching(config.teacher, teacher.ref, calibration, budget=config.budget, retry_failed=retry_failed)
     problems = read_problems(config.problems)
-    with store.writer(limits=limits) as writer:
+    if partition is not None:
+        problems = partition.select(problems)
+    with store.writer(partition.writer if partition else "main", limits) as writer:
         counts = generate_missing(store, writer, problems, teaching, teacher.engine, report)
-    if teaching.samples > 1 and counts.results:
+    if teaching.samples > 1 and counts.results and partition is None:
         write_difficulty(store, teacher.ref.fingerprint)
     return counts
