@@ -33,8 +33,10 @@ def demo(
     """
     configure_prefect(out)
     from tracewright.flows.demo import demo as flow
+    from tracewright.flows.devices import lease_one
 
-    summary = flow(out, problems)
+    with lease_one():
+        summary = flow(out, problems)
     if as_json:
         typer.echo(json.dumps(summary))
 

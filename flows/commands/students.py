@@ -52,9 +52,11 @@ def distill(
 
     loaded = load_config(DistillConfig, config)
     configure_prefect(loaded.out)
+    from tracewright.flows.devices import lease_one
     from tracewright.flows.distill import distill as flow
 
-    manifests = flow(loaded)
+    with lease_one():
+        manifests = flow(loaded)
     for name, manifest in manifests.items():
         share = manifest.parameters / manifest.teacher_parameters
         say(
