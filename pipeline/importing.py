@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from tracewright.pipeline.engines.base import Completion
 from tracewright.pipeline.scoring import Task, keep_attempt, score_completion
 from tracewright.pipeline.sources.traces import ImportedTrace
 from tracewright.pipeline.store import TraceWriter
-from tracewright.schemas import FinishReason, Outcome, Rejection, Sampling, TeacherRef
+from tracewright.schemas import SOURCE_RATINGS, FinishReason, Outcome, Rejection, Sampling, TeacherRef
 
 _UNKNOWN = "unknown"
 
@@ -58,10 +59,22 @@ def _add(row: ImportedTrace, writer: TraceWriter, counts: ImportCounts) -> None:
         counts.truncated += 1
         return
     trace = score_completion(
-        task, completion, engine="import", calibration=None, metadata=row.metadata, reasoning=row.reasoning
+        task,
+        completion,
+        engine="import",
+        calibration=None,
+        metadata={**row.metadata, **_ratings(row)},
+        reasoning=row.reasoning,
+        steps=[step.span for step in row.steps],
     )
     counts.added += writer.add_trace(trace)
     counts.correct += trace.verdict.outcome is Outcome.CORRECT
+
+
+def _ratings(row: ImportedTrace) -> dict[str, str]:
+    """People's ratings of the file's own steps, which the trace keeps as its steps."""
+    ratings = [step.rating for step in row.steps]
+    return {SOURCE_RATINGS: json.dumps(ratings)} if any(rating is not None for rating in ratings) else {}
 
 
 def _teacher(row: ImportedTrace) -> TeacherRef:

@@ -54,16 +54,20 @@ def score_completion(
     created_at: datetime | None = None,
     metadata: dict[str, str] | None = None,
     reasoning: Span | None = None,
+    steps: Sequence[Span] | None = None,
 ) -> Trace:
-    """The trace of a finished completion. Deterministic but for `created_at` and the verdict's seconds."""
+    """The trace of a finished completion. Deterministic but for `created_at` and the verdict's seconds.
+
+    It is cut where `steps` says, which cover the text; without them where `segment` finds steps.
+    """
     text = completion.text
     reasoning = reasoning or find_reasoning(text)
-    spans = segment(text, reasoning=reasoning)
+    spans = list(steps) if steps else segment(text, reasoning=reasoning)
     texts = [text[span.start : span.end] for span in spans]
     tokens = None if completion.token_ends is None else token_spans(spans, completion.token_ends)
     signals = _signals(completion, tokens) or [None] * len(spans)
     confidences, reason = score_confidence(signals, texts, calibration, task.teacher.family)
-    steps = tuple(
+    scored = tuple(
         Step(
             text=texts[i],
             span=span,
@@ -90,10 +94,10 @@ def score_completion(
         token_logprobs=completion.token_logprobs,
         token_ends=completion.token_ends,
         token_count=completion.token_count,
-        steps=steps,
+        steps=scored,
         answer=extraction.text if extraction else None,
         verdict=judge_answer(task.problem, text),
-        confidence=trace_confidence([step.confidence for step in steps]),
+        confidence=trace_confidence([step.confidence for step in scored]),
         confidence_reason=reason,
         verifier_version=VERIFIER_VERSION,
         checker_version=CHECKER_VERSION,

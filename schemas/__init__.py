@@ -33,6 +33,7 @@ from tracewright.schemas.release import (
 from tracewright.schemas.review import Decision, PublishedReview, Review
 from tracewright.schemas.teacher import Sampling, TeacherRef
 from tracewright.schemas.trace import (
+    SOURCE_RATINGS,
     Attempt,
     AttemptKind,
     FinishReason,
@@ -47,6 +48,7 @@ from tracewright.schemas.verdict import CheckOutcome, Outcome, StepCheck, Verdic
 
 __all__ = [
     "SCHEMA_VERSION",
+    "SOURCE_RATINGS",
     "AnswerKind",
     "Attempt",
     "AttemptKind",

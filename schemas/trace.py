@@ -18,6 +18,11 @@ REQUEST_HASH = "request"
 teacher's fingerprint (model, revision, tokenizer, template, sampling), the engine with its version, and the seed."""
 
 
+SOURCE_RATINGS = "step_ratings"
+"""The key of a trace's metadata under which an importer leaves people's ratings of its steps: a JSON list with −1, 0, 1
+or null for each step. A reviewer's label comes before them."""
+
+
 class Span(Frozen):
     """A half-open range: `start` is in it, `end` is not."""
 

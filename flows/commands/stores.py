@@ -55,13 +55,21 @@ def history(store: Annotated[Path, typer.Argument(help="The store's folder.")]) 
 def export(
     store: Annotated[Path, typer.Argument(help="The store's folder.")],
     out: Annotated[Path, typer.Option(help="The file to write.")],
-    format_name: Annotated[str, typer.Option("--format", help="jsonl")] = "jsonl",
+    format_name: Annotated[
+        str, typer.Option("--format", help="jsonl, messages, prompt-completion, openr1, prm800k or csv")
+    ] = "jsonl",
+    where: Annotated[str | None, typer.Option(help="A filter; all traces where left out.")] = None,
+    at: Annotated[int | None, typer.Option(help="A version of the store; the newest where left out.")] = None,
 ) -> None:
-    """The traces as a file in another format."""
+    """The traces as a file in another format; what it can't hold is listed."""
+    from tracewright.pipeline.filter import parse_filter
     from tracewright.pipeline.store import Store
 
-    count = Store.open(store).export(format=format_name, out=out)
-    say(f"{out}: {count:,} traces")
+    chosen = parse_filter(where) if where else None
+    exported = Store.open(store).export(out, format_name, at, chosen)
+    say(f"{out}: {exported.traces:,} traces")
+    for what, count in exported.left_out.items():
+        say(f"left out, since {format_name} can't hold it: {what} (of {count:,} traces)")
 
 
 @app.command("compact")

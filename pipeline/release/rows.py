@@ -9,6 +9,7 @@ and 1.2 s through the models.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 from tracewright.pipeline.store.standing import Standing
 from tracewright.schemas.arrow import arrow_schema
 from tracewright.schemas.release import ReleaseRow
+from tracewright.schemas.trace import SOURCE_RATINGS
 
 SOURCE_COLUMNS = (
     *("trace_id", "problem", "teacher", "sample", "prompt", "text", "reasoning", "token_count", "steps", "answer"),
@@ -95,18 +97,27 @@ def _steps(traces: pa.Table, said: Sequence[Standing | None]) -> pa.ListArray:
         "span": pc.struct_field(steps, ["span"]),
         "confidence": pc.struct_field(steps, ["confidence"]),
         "check": pc.struct_field(steps, ["check", "outcome"]),
-        "label": _labels(said, offsets),
+        "label": _labels(said, _source_ratings(traces), offsets),
     }
     fields = list(kind.value_type)
     released = pa.StructArray.from_arrays([columns[field.name].cast(field.type) for field in fields], fields=fields)
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), released, type=kind)
 
 
-def _labels(said: Sequence[Standing | None], offsets: np.ndarray) -> pa.Array:
-    """The rating of every step, one after another; a rating of a step that the trace does not have is left out."""
+def _labels(said: Sequence[Standing | None], rated: Sequence[str | None], offsets: np.ndarray) -> pa.Array:
+    """The rating of every step, one after another: the reviewers', else the source's. A rating of a step that the trace
+    does not have is left out."""
     labels: list[int | None] = [None] * int(offsets[-1])
-    for one, start, end in zip(said, offsets.tolist(), offsets[1:].tolist(), strict=False):
-        for step, label in one.labels.items() if one else ():
+    for one, ratings, start, end in zip(said, rated, offsets.tolist(), offsets[1:].tolist(), strict=False):
+        given = dict(enumerate(json.loads(ratings))) if ratings else {}
+        for step, label in {**given, **(one.labels if one else {})}.items():
             if start + step < end:
                 labels[start + step] = label
     return pa.array(labels, pa.int64())
+
+
+def _source_ratings(traces: pa.Table) -> list[str | None]:
+    maps = flat(traces["metadata"])
+    if not len(maps.keys) or not pc.any(pc.equal(maps.keys, SOURCE_RATINGS)).as_py():
+        return [None] * traces.num_rows
+    return pc.map_lookup(maps, SOURCE_RATINGS, "first").to_pylist()

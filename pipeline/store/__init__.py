@@ -1,7 +1,6 @@
 """The store: traces, attempts and rejections in versioned tables, written once whatever is killed and when."""
 
 from tracewright.pipeline.store.compaction import Compaction, CompactionLimits
-from tracewright.pipeline.store.export import EXPORT_FORMATS
 from tracewright.pipeline.store.journal import Journal
 from tracewright.pipeline.store.lane import ShardLimits
 from tracewright.pipeline.store.removals import Removal
@@ -14,7 +13,6 @@ from tracewright.pipeline.store.vacuum import Vacuum
 from tracewright.pipeline.store.writer import TraceWriter
 
 __all__ = [
-    "EXPORT_FORMATS",
     "Commit",
     "Compaction",
     "CompactionLimits",

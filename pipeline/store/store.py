@@ -14,12 +14,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from tracewright.pipeline.exporting import Exported, export_traces, label_traces
 from tracewright.pipeline.filter import Filter
 from tracewright.pipeline.filter.columns import COLUMNS, TRACE_COLUMNS, Column
 from tracewright.pipeline.store.attempt_marks import AttemptMarks
 from tracewright.pipeline.store.compaction import Compaction, CompactionLimits, compact_table
 from tracewright.pipeline.store.disk import explain_disk_errors, make_folder, write_durably
-from tracewright.pipeline.store.export import export_traces
 from tracewright.pipeline.store.facts import ATTEMPT_FACTS, TRACE_FACTS
 from tracewright.pipeline.store.failpoints import Failpoint, reach
 from tracewright.pipeline.store.lane import ShardLimits
@@ -292,14 +292,18 @@ class Store:
 
     def export(
         self, out: str | Path, format: str = "jsonl", version: int | None = None, where: Filter | None = None
-    ) -> int:
-        """Write traces of a version to a file in another format (`EXPORT_FORMATS`); how many.
+    ) -> Exported:
+        """Write traces of a version, with the ratings of their steps, to a file in another format (`EXPORT_FORMATS`).
+
+        Returns:
+            How many, and what the format can't hold of them.
 
         Raises:
             InputError: the format is unknown.
             StoreError: the file can't be written.
         """
-        return export_traces(self.iter_traces(version, where), format, Path(out))
+        reviewed = {trace_id: one.labels for trace_id, one in settle_reviews(self.reviews.read()).items()}
+        return export_traces(label_traces(self.iter_traces(version, where), reviewed), format, Path(out))
 
     def _choose(self, file: StoredFile, where: Filter | None, standing: Mapping[str, Standing]) -> np.ndarray | None:
         if where is None:

@@ -210,7 +210,7 @@ def test_exported_lines_hold_whole_traces(
     traces = plant_traces(5)
     fill(store, traces)
     out = tmp_path / "traces.jsonl"
-    assert store.export(out) == 5
+    assert store.export(out).traces == 5
     rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert [list(row)[:7] for row in rows] == [
         ["trace_id", "problem_id", "sample", "prompt", "text", "steps", "answer"]
@@ -222,8 +222,8 @@ def test_exported_lines_hold_whole_traces(
 
 
 def test_an_unknown_export_format_is_refused(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'csv': there is jsonl"):
-        store.export(tmp_path / "out", format="csv")
+    with pytest.raises(InputError, match="'xml': there is jsonl"):
+        store.export(tmp_path / "out", format="xml")
 
 
 def test_shards_are_zstd_in_small_groups_and_name_their_schema(
