@@ -235,7 +235,9 @@ def find_engine(served: subprocess.Popen[str]) -> int | None:
     """The process of the run whose engine has started: it holds the device."""
     for child in psutil.Process(served.pid).children(recursive=True):
         try:
-            if "prefect.engine" in " ".join(child.cmdline()) and child.children():
+            if "prefect.engine" in child.cmdline() and any(
+                "tracewright.pipeline.engines.vllm_worker" in one.cmdline() for one in child.children()
+            ):
                 return child.pid
         except psutil.NoSuchProcess:
             continue
