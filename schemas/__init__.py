@@ -27,6 +27,7 @@ from tracewright.schemas.release import (
     ReleaseRow,
     ReleaseStep,
     StageCount,
+    StageSettings,
     TeacherShare,
     Tombstone,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "Signals",
     "Span",
     "StageCount",
+    "StageSettings",
     "Step",
     "StepCheck",
     "StoreBusyError",

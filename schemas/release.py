@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 from pydantic import Field
@@ -100,6 +101,24 @@ class StageCount(Frozen):
     rows_in: Count
     rows_out: Count
     reasons: dict[str, int] = {}
+
+
+class StageSettings(Frozen):
+    """A curation stage as it was set up."""
+
+    kind: str
+    settings: dict[str, str] = {}
+    """Each setting as JSON text: stages differ in what they take."""
+
+    @classmethod
+    def of(cls, description: dict[str, Any]) -> StageSettings:
+        """The settings of a stage as its own `describe` gives them."""
+        settings = {name: json.dumps(value, ensure_ascii=False) for name, value in description.items()}
+        return cls(kind=json.loads(settings.pop("kind")), settings=settings)
+
+    def describe(self) -> dict[str, Any]:
+        """What `of` was given."""
+        return {"kind": self.kind, **{name: json.loads(text) for name, text in self.settings.items()}}
 
 
 class CurvePoint(Frozen):
@@ -204,7 +223,7 @@ class ReleaseManifest(Frozen):
     steps_with_confidence: Count = 0
     not_carried: dict[str, int] = {}
     """Rows of the store that hold more than the columns of a release can: what, and in how many of the rows."""
-    stages: tuple[dict[str, Any], ...] = ()
+    stages: tuple[StageSettings, ...] = ()
     """The settings of the curation's stages, in order."""
     completion_example: str = ""
     """The completion that belongs to `prompt_example`."""

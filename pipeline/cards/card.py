@@ -15,7 +15,7 @@ from tracewright.pipeline.cards.limits import find_limits, is_human, is_on_recor
 from tracewright.pipeline.cards.markdown import block, cell, code
 from tracewright.pipeline.cards.pictures import PICTURES
 from tracewright.pipeline.cards.stages import STAGE_MEANINGS
-from tracewright.schemas.release import ReleaseManifest, ReleaseRow
+from tracewright.schemas.release import ReleaseManifest, ReleaseRow, StageSettings
 
 _TEMPLATE = "release.md.jinja"
 
@@ -79,9 +79,9 @@ _COLUMNS: dict[str, str] = {
 }
 
 
-def _settings(stages: Sequence[dict[str, Any]]) -> str:
+def _settings(stages: Sequence[StageSettings]) -> str:
     """The stages' settings as YAML in a block."""
-    return block(yaml.safe_dump(list(stages), sort_keys=False, allow_unicode=True).rstrip())
+    return block(yaml.safe_dump([stage.describe() for stage in stages], sort_keys=False, allow_unicode=True).rstrip())
 
 
 def _count(number: int) -> str:

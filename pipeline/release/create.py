@@ -47,7 +47,7 @@ from tracewright.schemas.arrow import schema_hash
 from tracewright.schemas.errors import InputError, MissingInputError, StoreError
 from tracewright.schemas.ids import HELD_OUT_SHARE
 from tracewright.schemas.migrations import SCHEMA_VERSION
-from tracewright.schemas.release import ReleaseFile, ReleaseManifest, ReleaseRow, StageCount
+from tracewright.schemas.release import ReleaseFile, ReleaseManifest, ReleaseRow, StageCount, StageSettings
 
 _SPLIT = "split"
 _SPILL = "spill"
@@ -257,7 +257,7 @@ def _describe(
         test_share=request.test_share,
         rows_with_failed_step=int((frame["failed_steps"] > 0).sum()),
         steps_with_confidence=tally.steps_with_confidence,
-        stages=selection.slice.stages if selection.slice else (),
+        stages=tuple(map(StageSettings.of, selection.slice.stages if selection.slice else ())),
         completion_example=tally.completion_example,
         histograms={**count_lengths(frame), **tally.step_confidence()},
         not_carried=dict(sorted({**tally.not_carried, **_count_corrections(selection)}.items())),

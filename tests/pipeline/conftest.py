@@ -307,3 +307,17 @@ def _make_attempt(trace: Trace, *, sample: int, kind: AttemptKind) -> Attempt:
         engine="planted",
         created_at=_START,
     )
+
+
+@pytest.fixture(scope="session")
+def link_store(arithmetic_store: Store) -> Callable[[Path], Store]:
+    """A function (folder) → the store of worked arithmetic with a register and slices of its own, the rest linked."""
+
+    def link(folder: Path) -> Store:
+        folder.mkdir()
+        for entry in arithmetic_store.path.iterdir():
+            if entry.name not in ("releases", "slices"):
+                (folder / entry.name).symlink_to(entry)
+        return Store.open(folder)
+
+    return link

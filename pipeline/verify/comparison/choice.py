@@ -40,9 +40,8 @@ _LABEL = re.compile(r"^[ \t*_>#-]*(?:Ans|Answer|Result|Solution)[ \t*_]*[:：][\
 _LAST = re.compile(r"(?:\b(?i:is|so|thus|hence|therefore)|[:,])\s*[*(\[]*(?P<letter>[A-J])[*)\]]*\s*[.!?]?\s*$")
 _LONE = re.compile(r"^[\s*(\[]*(?P<letter>[A-J])[\s*)\].:]*$", re.MULTILINE)
 _GOES_WITH = re.compile(r"\b(?:go|going|went) with\s+(?:option\s+)?[*(\[]*(?P<letter>[A-J])(?![\w'’])")
-_LISTED = re.compile(
-    r"^[ \t*_>-]{0,8}[(\[]?(?P<letter>[A-J])[)\].:][ \t]+(?P<option>[^\n]{1,200}?)[ \t*_]*$", re.MULTILINE
-)
+_LISTED = re.compile(r"[ \t*_>-]{0,8}[(\[]?(?P<letter>[A-J])[)\].:][ \t]")
+_MAX_OPTION_CHARS = 200
 _RUN_OF_LETTERS = re.compile(r"A?B?C?D?E?F?G?")
 _COMMAND = re.compile(r"\\(?:textbf|textit|textrm|text|mathrm|mathbf|boxed|mbox)\b\s*|\\[ ,;]|[{}$]|\\[()\[\]]|\*\*")
 
@@ -145,11 +144,15 @@ def _names_other_option(pick: Pick, choices: Sequence[str]) -> bool:
 def listed_options(text: str) -> tuple[str, ...]:
     """The options that a text lists one a line, `A) 3` and on from there; none where there are not two in a row."""
     options: list[str] = []
-    for found in _LISTED.finditer(text):
+    for line in text.splitlines():
+        found = _LISTED.match(line)
+        option = line[found.end() :].strip(" \t*_") if found else ""
+        if found is None or not 0 < len(option) <= _MAX_OPTION_CHARS:
+            continue
         if found["letter"] == _LETTERS[0]:
-            options = [found["option"]]
+            options = [option]
         elif options and len(options) < len(_LETTERS) and found["letter"] == _LETTERS[len(options)]:
-            options.append(found["option"])
+            options.append(option)
     return tuple(options) if len(options) > 1 else ()
 
 

@@ -12,7 +12,7 @@ _SHARE = re.compile(r"(?P<part>\d+) (?P<word>in|out of|to) (?P<whole>\d+)")
 _BASED = re.compile(r"(?P<digits>[0-9A-F]*[A-F][0-9A-F]*)_\{?(?P<base>\d{1,2})\}?")
 _BRACKETED_PERIOD = re.compile(r"(?P<start>[-+−]?\d*\.\d*)\((?P<period>\d+)\)")
 _DOTTED_PERIOD = re.compile(
-    r"(?P<start>\d*\.\d*)\\dot\s*\{?(?P<first>\d)\}?(?:(?P<middle>\d*)\\dot\s*\{?(?P<last>\d)\}?)?"
+    r"(?<!\d)(?P<start>\d*\.\d*)\\dot\s*\{?(?P<first>\d)\}?(?:(?P<middle>\d*)\\dot\s*\{?(?P<last>\d)\}?)?"
 )
 _SHOWN_PERIOD = re.compile(
     # Three times at least: `0.333…` goes on like that, and of `0.33…` nobody knows.

@@ -31,14 +31,10 @@ MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
 @pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory, arithmetic_store: Store) -> Path:
+def released(tmp_path_factory: pytest.TempPathFactory, link_store: Callable[[Path], Store]) -> Path:
     """A release whose every section has something to say."""
     folder = tmp_path_factory.mktemp("card")
-    for entry in arithmetic_store.path.iterdir():
-        if entry.name not in ("releases", "slices"):
-            (folder / "store").mkdir(exist_ok=True)
-            (folder / "store" / entry.name).symlink_to(entry)
-    store = Store.open(folder / "store")
+    store = link_store(folder / "store")
     curate(store, [Outcomes(keep=("correct", "incorrect")), ExactDuplicates()], name="all")
     create_release(store, folder / "sums", name="sums", slice="all", where="level <= 3")
     return folder / "sums"

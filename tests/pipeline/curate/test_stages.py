@@ -169,8 +169,8 @@ ALL: list[Stage] = [
 ]
 
 
-def test_every_row_is_kept_or_recorded_once(arithmetic_store: Store, tmp_path: Path) -> None:
-    store = own(arithmetic_store, tmp_path)
+def test_every_row_is_kept_or_recorded_once(link_store: Callable[[Path], Store], tmp_path: Path) -> None:
+    store = link_store(tmp_path / "own")
     curated = curate(store, ALL, name="kept")
     everything = store.frame()["trace_id"].to_list()
     turned_away = [rejection.subject for rejection in curated.rejections]
@@ -185,8 +185,8 @@ def test_every_row_is_kept_or_recorded_once(arithmetic_store: Store, tmp_path: P
     assert len({rejection.rejection_id for rejection in curated.rejections}) == len(curated.rejections)
 
 
-def test_curating_again_gives_the_same(arithmetic_store: Store, tmp_path: Path) -> None:
-    store = own(arithmetic_store, tmp_path)
+def test_curating_again_gives_the_same(link_store: Callable[[Path], Store], tmp_path: Path) -> None:
+    store = link_store(tmp_path / "own")
     first = curate(store, ALL, name="kept", where='domain == "arithmetic"')
     text = (store.path / "slices/kept.json").read_bytes()
     assert curate(store, ALL, name="kept", where='domain == "arithmetic"') == first
@@ -212,17 +212,8 @@ def subject(rejection: Rejection) -> str:
     return rejection.subject
 
 
-def own(store: Store, folder: Path) -> Store:
-    """The store with slices of its own."""
-    (folder / "own").mkdir()
-    for entry in store.path.iterdir():
-        if entry.name != "slices":
-            (folder / "own" / entry.name).symlink_to(entry)
-    return Store.open(folder / "own")
-
-
-def test_a_slice_is_read_as_it_was_written(arithmetic_store: Store, tmp_path: Path) -> None:
-    store = own(arithmetic_store, tmp_path)
+def test_a_slice_is_read_as_it_was_written(link_store: Callable[[Path], Store], tmp_path: Path) -> None:
+    store = link_store(tmp_path / "own")
     saved = curate(store, ALL, name="kept", where="tokens > 5 and level>=1").slice
     assert read_slice(store.path, "kept") == saved
     assert saved.where == "tokens > 5 and level >= 1"
@@ -231,8 +222,8 @@ def test_a_slice_is_read_as_it_was_written(arithmetic_store: Store, tmp_path: Pa
     assert list(stages) == ALL
 
 
-def test_a_missing_slice_is_named_with_those_there_are(arithmetic_store: Store, tmp_path: Path) -> None:
-    store = own(arithmetic_store, tmp_path)
+def test_a_missing_slice_is_named_with_those_there_are(link_store: Callable[[Path], Store], tmp_path: Path) -> None:
+    store = link_store(tmp_path / "own")
     curate(store, [], name="one")
     with pytest.raises(MissingInputError, match="no slice 'two', it has: one"):
         read_slice(store.path, "two")
@@ -252,8 +243,8 @@ def test_a_file_that_is_no_slice_is_named(tmp_path: Path, content: str) -> None:
         read_slice(tmp_path, "x")
 
 
-def test_a_filter_alone_is_a_slice_too(arithmetic_store: Store, tmp_path: Path) -> None:
-    store = own(arithmetic_store, tmp_path)
+def test_a_filter_alone_is_a_slice_too(link_store: Callable[[Path], Store], tmp_path: Path) -> None:
+    store = link_store(tmp_path / "own")
     saved = Slice(name="easy", where="level == 1", created_at=store.committed_at(store.version()))
     write_slice(store.path, saved)
     assert read_slice(store.path, "easy") == saved

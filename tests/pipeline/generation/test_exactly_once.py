@@ -18,6 +18,7 @@ from tracewright.pipeline.store.failpoints import Failpoint
 REFUSED_STATUS = 3
 KILLS = 5
 MANY_KILLS = 200
+KILLS_OF_A_STORE = 20
 SMALL_DISK_BYTES = 4 * 2**20
 
 Run = Callable[..., Any]
@@ -106,14 +107,12 @@ def test_random_kills_cost_nothing(run: Run, write_config: Write, assert_whole: 
     kills = stores = 0
     while kills < MANY_KILLS:
         config, stores = write_config(folder / str(stores), problems=150, samples=2), stores + 1
-        while True:
+        for _ in range(KILLS_OF_A_STORE):
             # Half of them in the middle of the work, half at any moment, the start included.
             task = {"in_work": rng.random() < 0.5, "kill_after_seconds": rng.uniform(0, 0.6)}
-            if run(config, **task)["status"] != -signal.SIGKILL:
-                break
-            kills += 1
+            kills += run(config, **task)["status"] == -signal.SIGKILL
         seen = Store.open(folder / str(stores - 1) / "store").trace_ids()
         assert run(config)["status"] == 0
         assert seen <= Store.open(folder / str(stores - 1) / "store").trace_ids()
         assert_whole(config, samples=2)
-    assert stores > 3
+    assert stores >= MANY_KILLS / KILLS_OF_A_STORE

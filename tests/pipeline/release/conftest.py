@@ -15,23 +15,20 @@ import pytest
 from tracewright.pipeline.release import FileLimits, create_release
 from tracewright.pipeline.store import Store
 
+LinkStore = Callable[[Path], Store]
+
 
 @pytest.fixture
-def own_store(tmp_path: Path, arithmetic_store: Store) -> Store:
-    """The store of worked arithmetic with a register and slices of its own; everything else is shared by links."""
-    path = tmp_path / "store"
-    path.mkdir()
-    for entry in arithmetic_store.path.iterdir():
-        if entry.name not in ("releases", "slices"):
-            (path / entry.name).symlink_to(entry)
-    return Store.open(path)
+def own_store(tmp_path: Path, link_store: LinkStore) -> Store:
+    """The store of worked arithmetic with a register and slices of its own."""
+    return link_store(tmp_path / "store")
 
 
 @pytest.fixture(scope="session")
-def released(tmp_path_factory: pytest.TempPathFactory, arithmetic_store: Store) -> Path:
+def released(tmp_path_factory: pytest.TempPathFactory, link_store: LinkStore) -> Path:
     """A release of several files, with row groups of 60 rows. Not to be changed."""
     out = tmp_path_factory.mktemp("released") / "sums"
-    create_release(arithmetic_store, out, name="sums", limits=FileLimits(rows=60))
+    create_release(link_store(out.with_name("store")), out, name="sums", limits=FileLimits(rows=60))
     return out
 
 
