@@ -33,6 +33,7 @@ def main() -> None:
         # The child is the first process of its own process table: when it ends, the kernel ends all that it started.
         os.waitpid(child, 0)
         os._exit(0)
+    isolate.leave_root(Path(task["folder"]))
     confine.die_with_parent()
     confine.limit_memory(task["memory_bytes"])
     confine.limit_files(task["file_bytes"])

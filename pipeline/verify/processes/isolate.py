@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import random
 from pathlib import Path
 
 _CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = (
@@ -14,7 +16,12 @@ _CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = (
     0x40000000,
 )
 _SYS_LANDLOCK_CREATE_RULESET, _SYS_LANDLOCK_ADD_RULE, _SYS_LANDLOCK_RESTRICT_SELF = 444, 445, 446
-_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_KEEPCAPS, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 8, 38, 47
+_PR_CAP_AMBIENT_RAISE = 2
+_CAPABILITIES_VERSION = 0x20080522
+_CAP_DAC_READ_SEARCH = 2
+_FIRST_UNUSED_USER, _UNUSED_USERS = 2**30, 2**29
+"""User ids that no account has."""
 _LANDLOCK_RULE_PATH_BENEATH = 1
 _LANDLOCK_VERSION_FLAG = 1
 _WRITE_FILE, _REFER, _TRUNCATE = 1 << 1, 1 << 13, 1 << 14
@@ -27,6 +34,14 @@ _O_PATH = 0o10000000
 
 class _RulesetAttributes(ctypes.Structure):
     _fields_ = [("handled_access_fs", ctypes.c_uint64), ("handled_access_net", ctypes.c_uint64)]
+
+
+class _CapabilitiesHeader(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+
+
+class _Capabilities(ctypes.Structure):
+    _fields_ = [("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32)]
 
 
 class _PathBeneathAttributes(ctypes.Structure):
@@ -42,10 +57,37 @@ def leave_network() -> bool:
     libc = ctypes.CDLL(None, use_errno=True)
     user, group = os.getuid(), os.getgid()
     spaces = _CLONE_NEWNET | _CLONE_NEWPID | _CLONE_NEWIPC
+    if user == 0 and libc.unshare(spaces) == 0:
+        return True
     if libc.unshare(_CLONE_NEWUSER | spaces) == 0:
         _map_ids(user, group)
         return True
-    return libc.unshare(spaces) == 0
+    return False
+
+
+def leave_root(folder: Path) -> None:
+    """Where this is root, go on as a user that nobody is: the kernel does not count root's processes.
+
+    Of root's powers it keeps the one to read every file, since the interpreter may lie where root alone can read.
+    """
+    if os.getuid() != 0:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    user = _FIRST_UNUSED_USER + random.SystemRandom().randrange(_UNUSED_USERS)
+    with contextlib.suppress(OSError):
+        os.chown(folder, user, user)
+        libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+        kept = 1 << _CAP_DAC_READ_SEARCH
+        header, sets = (
+            _CapabilitiesHeader(_CAPABILITIES_VERSION, 0),
+            (_Capabilities * 2)(_Capabilities(kept, kept, kept)),
+        )
+        libc.capset(ctypes.byref(header), sets)
+        # The programs that it starts may need the same files.
+        libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_READ_SEARCH, 0, 0)
 
 
 def _map_ids(user: int, group: int) -> None:

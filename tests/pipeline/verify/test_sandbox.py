@@ -84,6 +84,24 @@ def test_nothing_that_it_starts_outlives_it(tmp_path: Path) -> None:
     assert sleeping == []
 
 
+@pytest.mark.skipif(not kernel_isolates(), reason="this kernel or user has no namespaces or Landlock")
+def test_it_starts_few_processes_whoever_runs_it() -> None:
+    program = (
+        "import os, time\nstarted = 0\ntry:\n    while started < 1000:\n        started += 1\n"
+        "        if os.fork() == 0:\n            time.sleep(60)\nexcept BlockingIOError:\n    pass"
+    )
+    assert run_tests(program, "assert 8 < started < 40, started", timeout_seconds=SECONDS).outcome is Outcome.CORRECT
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="no user but root is exempt from the limit on processes")
+def test_root_runs_it_as_nobody_who_reads_what_the_interpreter_needs() -> None:
+    program = (
+        "import os, subprocess, sys\nassert os.getuid() >= 2**30\nopen('file', 'w').write('x')\n"
+        "shown = subprocess.run([sys.executable, '-c', 'import json; print(5)'], capture_output=True).stdout"
+    )
+    assert run_tests(program, "assert shown == b'5\\n'", timeout_seconds=SECONDS).outcome is Outcome.CORRECT
+
+
 def _is_child(process: Path) -> bool:
     try:
         return b"code_child" in (process / "cmdline").read_bytes()
