@@ -3,8 +3,8 @@
 What this covers, on Linux: time (killed from outside), processor time, memory, size and number of files (rlimits); no
 inherited environment, descriptors or standard input; an empty temporary folder as current and home folder, removed
 afterwards. Where the kernel allows namespaces for this user: no network, no signals to other processes, at most 32
-processes, and nothing that the program started outlives it; root runs it as a user that has no account. Where it has Landlock: no change to any file outside of the temporary folder, and
-no TCP either way.
+processes, and nothing that the program started outlives it; root runs it as a user that has no account. Where it has
+Landlock: no change to any file outside of the temporary folder, and no TCP either way.
 
 What it does not cover: the program may read every file that this user can read; a kernel without namespaces or
 Landlock leaves network or files open; and a program that is out to cheat runs in the same interpreter as its tests and
