@@ -4,6 +4,7 @@ from tracewright.schemas.arrow import arrow_schema, from_table, schema_hash, to_
 from tracewright.schemas.errors import (
     ConfigError,
     EngineError,
+    HubError,
     InputError,
     IntegrityError,
     MissingInputError,
@@ -62,6 +63,7 @@ __all__ = [
     "EngineError",
     "FinishReason",
     "Histogram",
+    "HubError",
     "Image",
     "InputError",
     "IntegrityError",

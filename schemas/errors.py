@@ -41,6 +41,10 @@ class ReleaseYankedError(IntegrityError):
     """The release was withdrawn; the message gives the reason."""
 
 
+class HubError(TracewrightError, ConnectionError):
+    """A hub of data sets can't be reached or refuses what it is asked; what is on this machine is untouched."""
+
+
 class EngineError(TracewrightError, RuntimeError):
     """The teacher's engine did not start, died or gave what can't be used."""
 

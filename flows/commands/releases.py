@@ -1,4 +1,4 @@
-"""`release create`, `verify`, `show`, `diff`, `yank`."""
+"""`release create`, `verify`, `show`, `diff`, `yank`, `push`."""
 
 from __future__ import annotations
 
@@ -104,3 +104,16 @@ def yank(folder: Folder, reason: Annotated[str, typer.Option(help="Why; readers 
 
     yank_release(folder, reason)
     say(f"{folder}: yanked")
+
+
+@app.command("push")
+def push(
+    folder: Folder,
+    repository: Annotated[str, typer.Argument(help="NAMESPACE/NAME of a data set on the hub; made where it is not.")],
+    public: Annotated[bool, typer.Option("--public", help="A repository that is made is public, not private.")] = False,
+) -> None:
+    """Put a release on a Hugging Face hub (`HF_ENDPOINT`, `HF_TOKEN`), tagged with its version."""
+    from tracewright.pipeline.release import push_release
+
+    pushed = push_release(folder, repository, private=not public)
+    say(f"{pushed.url}: {'pushed' if pushed.is_new else 'was there already'}, commit {pushed.commit[:12]}")

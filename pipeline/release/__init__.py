@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tracewright.pipeline.release.compare import ReleaseDiff, diff_releases
     from tracewright.pipeline.release.create import create_release
     from tracewright.pipeline.release.parquet import FileLimits
+    from tracewright.pipeline.release.push import Push, push_release
     from tracewright.pipeline.release.reader import Release, open_release
     from tracewright.pipeline.release.register import RegisteredRelease, find_releases
     from tracewright.pipeline.release.stream import RowStream, StreamState
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "FileLimits": "parquet",
+    "Push": "push",
     "RegisteredRelease": "register",
     "Release": "reader",
     "ReleaseDiff": "compare",
@@ -33,6 +35,7 @@ _PLACES = {
     "find_releases": "register",
     "finish_takedowns": "takedown",
     "open_release": "reader",
+    "push_release": "push",
     "show_release": "withdraw",
     "take_down": "takedown",
     "vacuum_store": "vacuum",
@@ -43,6 +46,7 @@ _PLACES = {
 
 __all__ = [
     "FileLimits",
+    "Push",
     "RegisteredRelease",
     "Release",
     "ReleaseDiff",
@@ -54,6 +58,7 @@ __all__ = [
     "find_releases",
     "finish_takedowns",
     "open_release",
+    "push_release",
     "show_release",
     "take_down",
     "vacuum_store",

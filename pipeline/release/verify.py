@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tracewright.pipeline.release.layout import MANIFEST, TOMBSTONE, hash_file
+from tracewright.pipeline.release.layout import HUB_ATTRIBUTES, HUB_CACHE, MANIFEST, TOMBSTONE, hash_file
 from tracewright.pipeline.release.manifest import read_manifest
 from tracewright.schemas.errors import IntegrityError
 from tracewright.schemas.release import ReleaseFile, ReleaseManifest
@@ -59,8 +59,18 @@ def find_misplaced(directory: Path, manifest: ReleaseManifest) -> Iterator[str]:
     for path in sorted(directory.rglob("*")):
         relative = path.relative_to(directory).as_posix()
         is_file = path.is_symlink() or not path.is_dir()
-        if is_file and relative not in listed and relative not in (MANIFEST, TOMBSTONE):
+        # A release that was pulled from a hub has the hub's own files beside it.
+        if (
+            is_file
+            and relative not in {*listed, MANIFEST, TOMBSTONE, HUB_ATTRIBUTES}
+            and not relative.startswith(HUB_CACHE)
+        ):
             yield f"{relative}: not in the manifest"
+
+
+def _is_beside(relative: str) -> bool:
+    """Whether it belongs to a release without being listed; one that was pulled from a hub has the hub's files too."""
+    return relative in (MANIFEST, TOMBSTONE, HUB_ATTRIBUTES) or relative.startswith(HUB_CACHE)
 
 
 def find_damage(directory: Path, file: ReleaseFile) -> str | None:
