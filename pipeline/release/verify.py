@@ -59,12 +59,7 @@ def find_misplaced(directory: Path, manifest: ReleaseManifest) -> Iterator[str]:
     for path in sorted(directory.rglob("*")):
         relative = path.relative_to(directory).as_posix()
         is_file = path.is_symlink() or not path.is_dir()
-        # A release that was pulled from a hub has the hub's own files beside it.
-        if (
-            is_file
-            and relative not in {*listed, MANIFEST, TOMBSTONE, HUB_ATTRIBUTES}
-            and not relative.startswith(HUB_CACHE)
-        ):
+        if is_file and relative not in listed and not _is_beside(relative):
             yield f"{relative}: not in the manifest"
 
 
