@@ -18,6 +18,8 @@ from tracewright.api.http.limits import BodyLimit, RateLimit
 from tracewright.api.http.observation import Metrics, Observe
 from tracewright.api.jobs import endpoints as jobs
 from tracewright.api.jobs.runner import JobRunner
+from tracewright.api.oidc import endpoints as oidc
+from tracewright.api.oidc.provider import OidcProvider
 from tracewright.api.operations import endpoints as operations
 from tracewright.api.queues import endpoints as queues
 from tracewright.api.releases import endpoints as releases
@@ -52,9 +54,12 @@ RESOURCES = (
     users,
     tokens,
     sessions,
+    oidc,
     audit,
 )
 VERSION = "1"
+OIDC_CALLBACK = "/v1/sessions/oidc/callback"
+"""What the service is registered with at the provider, after its own address."""
 _MINUTE_SECONDS = 60.0
 
 
@@ -122,6 +127,7 @@ def open_services(settings: ServiceSettings) -> Services:
         metrics=metrics,
         requests=RateLimit(settings.requests_per_second, settings.request_burst),
         logins=RateLimit(settings.failed_logins_per_minute / _MINUTE_SECONDS, settings.failed_logins_per_minute),
+        oidc=None if settings.oidc is None else OidcProvider(settings.oidc, settings.origin + OIDC_CALLBACK),
     )
 
 

@@ -13,6 +13,7 @@ from tracewright.api.database import Database
 from tracewright.api.http.limits import RateLimit
 from tracewright.api.http.observation import Metrics
 from tracewright.api.jobs.runner import JobRunner
+from tracewright.api.oidc.provider import OidcProvider
 from tracewright.api.runs.service import RunClient
 from tracewright.api.settings import ServiceSettings
 from tracewright.api.traces.bodies import BodyReader
@@ -36,6 +37,8 @@ class Services:
     metrics: Metrics
     requests: RateLimit
     logins: RateLimit
+    oidc: OidcProvider | None = None
+    """Where people sign in through a provider."""
     clock: Callable[[], float] = time.time
     """Seconds since 1970: what leases and sessions expire by."""
 

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
+from tracewright.api.users.roles import Role
 from tracewright.schemas.base import Frozen
 from tracewright.schemas.errors import ConfigError
 
 DEFAULT_SECRET = "tracewright-on-loopback-only"  # noqa: S105 - refused wherever others can reach the service
 DATABASE_FILE = "tracewright.db"
 MIN_SECRET_CHARS = 32
+
+
+class OidcSettings(Frozen):
+    """An OpenID provider that people sign in through."""
+
+    issuer: str
+    """As the provider names itself: `https://…`; `http` only on loopback."""
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr
+    new_users: Role | None = None
+    """The role of somebody whom no admin has added; None: they are turned away."""
+
+    @model_validator(mode="after")
+    def _check_issuer(self) -> Self:
+        if not is_safe_url(self.issuer):
+            raise ValueError(f"the issuer {self.issuer!r} is no https:// address")
+        return self
 
 
 class ServiceSettings(Frozen):
@@ -38,6 +58,10 @@ class ServiceSettings(Frozen):
     failed_logins_per_minute: int = Field(default=10, ge=1)
     """Of one address."""
     session_hours: float = Field(default=12.0, gt=0)
+    public_url: str | None = None
+    """Where browsers find the service, such as `https://curation.example.org`; None: at its host and port."""
+    oidc: OidcSettings | None = None
+    """None: people sign in with tokens only."""
     poll_seconds: float = Field(default=1.0, gt=0)
     """How often the store and other processes' reviews are looked at."""
 
@@ -52,14 +76,32 @@ class ServiceSettings(Frozen):
         return self.releases or self.store.parent / "releases"
 
     @property
+    def origin(self) -> str:
+        """Where browsers find the service."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine and no other."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_safe_url(url: str) -> bool:
+    """Whether what is sent to an address can't be read on its way."""
+    parts = urlsplit(url)
+    return bool(parts.hostname) and (
+        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    )
 
 
 def check_exposure(settings: ServiceSettings, users: int) -> None:

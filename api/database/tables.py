@@ -66,6 +66,19 @@ SESSIONS = Table(
     Column("ended_at", BigInteger),
 )
 
+IDENTITIES = Table(
+    "identities",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("user_id", Number, ForeignKey("users.id"), nullable=False),
+    Column("issuer", String(500), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("issuer", "subject"),
+    UniqueConstraint("user_id", "issuer"),
+    comment="Who a user is at an OpenID provider",
+)
+
 AUDIT = Table(
     "audit",
     metadata,

@@ -21,6 +21,7 @@ from tracewright.api.database.tables import (
     AUDIT,
     BULKS,
     GOLD,
+    IDENTITIES,
     JOBS,
     QUEUES,
     REVIEWS,
@@ -32,7 +33,7 @@ from tracewright.pipeline.store.disk import ASIDE_PREFIX, explain_disk_errors, s
 from tracewright.schemas.errors import InputError, IntegrityError, MissingInputError
 
 FORMAT = "tracewright-backup/1"
-TABLES: tuple[Table, ...] = (USERS, TOKENS, BULKS, QUEUES, GOLD, SLOTS, REVIEWS, JOBS, AUDIT)
+TABLES: tuple[Table, ...] = (USERS, TOKENS, IDENTITIES, BULKS, QUEUES, GOLD, SLOTS, REVIEWS, JOBS, AUDIT)
 """In an order in which every row's references are there before it."""
 _ROWS_AT_ONCE = 1_000
 _OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS

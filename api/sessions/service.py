@@ -18,18 +18,18 @@ def begin_session(changer: Changer, credential: Credential) -> Response:
     """A new session of a token's user; the answer sets the cookie."""
     role = lower_of(Role(credential.role), Role(credential.scope))
     principal = Principal(credential.user_id, credential.user_name, role, credential.token_id)
-    settings = changer.services.settings
+    return changer.run(principal, None, lambda change: make_session(change, credential.token_id))
 
-    def work(change: Change) -> Reply:
-        secret = draw_token()
-        expires_at = change.now + round(settings.session_hours * _MICROSECONDS_PER_HOUR)
-        repository.add_session(change.connection, credential.token_id, hash_secret(secret), change.now, expires_at)
-        change.audit("session.begin", principal.name)
-        csrf = derive_csrf(settings.secret.get_secret_value(), secret)
-        content = {"name": principal.name, "role": role, "csrf_token": csrf}
-        return Reply(content, 201, cookies=((SESSION_COOKIE, secret, round(settings.session_hours * 3600)),))
 
-    return changer.run(principal, None, work)
+def make_session(change: Change, token_id: int) -> Reply:
+    """A new session of the one who makes the change; it ends with the token."""
+    settings, secret = change.services.settings, draw_token()
+    expires_at = change.now + round(settings.session_hours * _MICROSECONDS_PER_HOUR)
+    repository.add_session(change.connection, token_id, hash_secret(secret), change.now, expires_at)
+    change.audit("session.begin", change.principal.name)
+    csrf = derive_csrf(settings.secret.get_secret_value(), secret)
+    content = {"name": change.principal.name, "role": change.principal.role, "csrf_token": csrf}
+    return Reply(content, 201, cookies=((SESSION_COOKIE, secret, round(settings.session_hours * 3600)),))
 
 
 def end_session(change: Change, secret: str) -> None:

@@ -25,7 +25,12 @@ def hash_secret(secret: str) -> str:
 
 def derive_csrf(service_secret: str, session_secret: str) -> str:
     """The CSRF token of a session: nobody without the session's cookie and the service's secret knows it."""
-    return hmac.new(service_secret.encode(), b"csrf:" + session_secret.encode(), hashlib.sha256).hexdigest()
+    return sign(service_secret, b"csrf:" + session_secret.encode())
+
+
+def sign(service_secret: str, content: bytes) -> str:
+    """A signature that only who knows the secret can make."""
+    return hmac.new(service_secret.encode(), content, hashlib.sha256).hexdigest()
 
 
 def is_same(one: str, other: str) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +16,6 @@ from tracewright.flows.progress import say
 SHUTDOWN_SECONDS = 10
 """How long requests that are under way may take after the service was told to stop."""
 CONNECTION_LIMIT = 1_000
-_SECRET_VARIABLE = "TRACEWRIGHT_SECRET"  # noqa: S105
 
 user_app = typer.Typer(no_args_is_help=True, help="People who use the curation service.")
 StoreOption = Annotated[Path, typer.Option(help="The store's folder.")]
@@ -46,18 +46,8 @@ def serve(
     from tracewright.api.http.observation import configure_logging
     from tracewright.api.settings import ServiceSettings
 
-    secret = os.environ.get(_SECRET_VARIABLE)
-    settings = ServiceSettings.model_validate(
-        {
-            "store": store,
-            "database": database,
-            "host": host,
-            "port": port,
-            "releases": releases,
-            "prefect_api_url": os.environ.get("PREFECT_API_URL"),
-        }
-        | ({"secret": secret} if secret else {})
-    )
+    given = {"store": store, "database": database, "host": host, "port": port, "releases": releases}
+    settings = ServiceSettings.model_validate(given | read_environment(os.environ))
     services = open_services(settings)
     configure_logging()
     say(f"serving {store} on http://{host}:{port}/v1; users: tracewright user add NAME --role ROLE --store {store}")
@@ -72,6 +62,21 @@ def serve(
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     uvicorn.Server(config).run()
+
+
+def read_environment(variables: Mapping[str, str]) -> dict[str, Any]:
+    """What the service is told by environment variables: secrets, and where other services are."""
+    named = {
+        "secret": variables.get("TRACEWRIGHT_SECRET"),
+        "public_url": variables.get("TRACEWRIGHT_PUBLIC_URL"),
+        "prefect_api_url": variables.get("PREFECT_API_URL"),
+        "oidc": {
+            name: value
+            for name in ("issuer", "client_id", "client_secret", "new_users")
+            if (value := variables.get(f"TRACEWRIGHT_OIDC_{name.upper()}"))
+        },
+    }
+    return {name: value for name, value in named.items() if value}
 
 
 @user_app.command("add")

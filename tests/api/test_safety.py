@@ -14,7 +14,10 @@ from tracewright.api.database.tables import ANSWERS, AUDIT, SESSIONS, TOKENS
 from tracewright.api.http.limits import RateLimit
 from tracewright.api.users.roles import Role
 
-OPEN = {("get", "/healthz"), ("get", "/readyz"), ("post", "/v1/sessions"), ("get", "/openapi.json")}
+OPEN = {
+    ("get", "/healthz"), ("get", "/readyz"), ("post", "/v1/sessions"), ("get", "/v1/sessions/oidc"),
+    ("get", "/v1/sessions/oidc/callback"), ("get", "/openapi.json"),
+}  # fmt: skip
 PARTS = {
     "trace_id": "a1", "review_id": "ab", "name": "x", "slot": "1", "token_id": "1", "job_id": "1", "bulk_id": "1",
     "version": "1", "path": "README.md", "run_id": "00000000-0000-0000-0000-000000000000",

@@ -1,0 +1,1 @@
+"""Sign-in through an OpenID provider, where one is configured."""
