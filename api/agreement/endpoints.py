@@ -60,4 +60,4 @@ def read_agreement(
     rows = np.array([], np.int64) if chosen is None else chosen
     if slice_ is not None:
         rows = np.intersect1d(rows, choose_slice(services, frame, slice_))
-    return render(measure(services, frame.rows["trace_id"][rows].to_list()))
+    return render(measure(services, frame.scalars["trace_id"][rows].to_list()))

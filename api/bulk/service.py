@@ -24,7 +24,7 @@ def find_traces(services: Services, where: str) -> list[str]:
     """The ids of the traces that a filter lets through."""
     frame = services.feed.frame
     rows = choose(services, frame, where)
-    return frame.rows["trace_id"].to_list() if rows is None else frame.rows["trace_id"][rows].to_list()
+    return frame.scalars["trace_id"].to_list() if rows is None else frame.scalars["trace_id"][rows].to_list()
 
 
 def judge(change: Change, where: str, event: NewReview, trace_ids: list[str], expected: int) -> Any:

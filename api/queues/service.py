@@ -42,7 +42,7 @@ def choose_traces(services: Services, slice_name: str, order: QueueOrder, gold: 
             raise NotFoundError(f"the gold question {trace_id!r} is no trace of the store")
     rows = choose_slice(services, frame, slice_name)
     ids = [
-        trace_id for trace_id in frame.rows["trace_id"][_order(frame, rows, order)].to_list() if trace_id not in gold
+        trace_id for trace_id in frame.scalars["trace_id"][_order(frame, rows, order)].to_list() if trace_id not in gold
     ]
     if not 1 <= len(ids) <= MAX_TRACES:
         raise UnprocessableError(f"a queue has 1 to {MAX_TRACES:,} traces; the slice {slice_name!r} gives {len(ids):,}")

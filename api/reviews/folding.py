@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracewright.api.traces.frame import DECISIONS
+from tracewright.api.traces.standings import DECISIONS
 from tracewright.schemas.review import Decision
 
 

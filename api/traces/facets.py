@@ -1,11 +1,14 @@
 """What a facet counts: one small number for each row, so that counting under a filter is one pass over them.
 
-Counting 700,000 rows takes 3 ms a column; binning floats anew for each request took 20 ms.
+Several facets are counted in one pass, by one number for all of them: of 660,000 chosen rows a pass takes 1.4 ms, and
+twelve facets take three. Binning floats anew for each request took 20 ms a column.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -41,16 +44,20 @@ class FacetCodes:
         labels, more = _label(values, list(self.labels))
         return FacetCodes(self.column, np.concatenate([self.codes, more]), labels=labels)
 
-    def count(self, chosen: np.ndarray | None) -> dict[str, Any]:
-        """How many of the chosen rows (None: of all) have each label, or lie in each bin."""
-        counts = np.bincount(self.codes if chosen is None else self.codes[chosen], minlength=1)
-        missing, rest = int(counts[0]), counts[1:]
+    @property
+    def size(self) -> int:
+        """How many different codes there may be."""
+        return 1 + (len(self.edges) - 1 if self.edges else min(len(self.labels), _OTHERS))
+
+    def describe(self, counts: np.ndarray) -> dict[str, Any]:
+        """The facet, from how many rows have each code."""
+        counted = np.zeros(self.size, np.int64)
+        counted[: len(counts)] = counts
+        missing, rest = int(counted[0]), counted[1:]
         if self.edges:
-            counted = np.zeros(len(self.edges) - 1, np.int64)
-            counted[: len(rest)] = rest
             bins = [
                 {"low": low, "high": high, "count": int(count)}
-                for low, high, count in zip(self.edges[:-1], self.edges[1:], counted, strict=True)
+                for low, high, count in zip(self.edges[:-1], self.edges[1:], rest, strict=True)
             ]
             return {"column": self.column, "kind": "histogram", "missing": missing, "bins": bins, "values": []}
         return self._count_labels(rest, missing)
@@ -61,6 +68,45 @@ class FacetCodes:
         others = int(counts.sum()) - sum(value["count"] for value in values)
         facet = {"column": self.column, "kind": "values", "missing": missing, "bins": [], "values": values}
         return facet | {"others": others}
+
+
+@dataclass(frozen=True)
+class JointCodes:
+    """Several facets as one number a row."""
+
+    facets: tuple[FacetCodes, ...]
+    codes: np.ndarray
+
+    def count(self, chosen: np.ndarray | None) -> list[dict[str, Any]]:
+        """How many of the chosen rows (None: of all) have each label, or lie in each bin, of each facet."""
+        sizes = [facet.size for facet in self.facets]
+        codes = self.codes if chosen is None else self.codes[chosen]
+        counts = np.bincount(codes, minlength=prod(sizes)).reshape(sizes)
+        axes = range(len(sizes))
+        return [
+            facet.describe(counts.sum(axis=tuple(other for other in axes if other != axis)))
+            for axis, facet in enumerate(self.facets)
+        ]
+
+
+def join_codes(facets: Sequence[FacetCodes]) -> tuple[JointCodes, ...]:
+    """As few joint codes as the facets fit into."""
+    groups: list[list[FacetCodes]] = []
+    for facet in sorted(facets, key=lambda one: -one.size):
+        fitting = (one for one in groups if prod(other.size for other in one) * facet.size <= MAX_CODES)
+        group = next(fitting, None)
+        if group is None:
+            groups.append([facet])
+        else:
+            group.append(facet)
+    return tuple(JointCodes(tuple(group), _join(group)) for group in groups)
+
+
+def _join(facets: Sequence[FacetCodes]) -> np.ndarray:
+    codes = facets[0].codes
+    for facet in facets[1:]:
+        codes = codes * np.uint16(facet.size) + facet.codes
+    return codes
 
 
 def build_codes(column: str, values: pl.Series) -> FacetCodes:

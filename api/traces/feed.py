@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tracewright.api.traces.frame import DECISIONS, Frame, make_empty_frame
+from tracewright.api.traces.frame import Frame, make_empty_frame
+from tracewright.api.traces.standings import DECISIONS
 from tracewright.pipeline.store import Store
 from tracewright.pipeline.store.reading import read_frame
 from tracewright.pipeline.store.store import TRACES
@@ -131,7 +132,7 @@ class TraceFeed:
         """With what is known of reviews on the rows from `first` on."""
         if not self._summaries:
             return frame
-        new = frame.rows["trace_id"][first:].to_list()
+        new = frame.scalars["trace_id"][first:].to_list()
         return self._mark(frame, [self._summaries[trace_id] for trace_id in new if trace_id in self._summaries])
 
     def _apply(self, summaries: list[ReviewSummary]) -> None:
