@@ -31,6 +31,10 @@ def create(
     test_share: Annotated[float, typer.Option(min=0, max=1, help="The share of problems meant for `test`.")] = 0.1,
 ) -> None:
     """Publish a filter's or a slice's traces as a release that never changes."""
+    from tracewright.pipeline.release.create import check_request
+    from tracewright.pipeline.store import Store
+
+    check_request(Store.open(store), out, name=name, version=version, where=where, slice_name=slice_name)
     configure_prefect(store)
     from tracewright.flows.release import release
 

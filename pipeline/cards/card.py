@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -13,9 +14,10 @@ from jinja2 import Environment, StrictUndefined, Template
 from tracewright.pipeline.cards.header import render_header
 from tracewright.pipeline.cards.limits import find_limits, is_human, is_on_record, share
 from tracewright.pipeline.cards.markdown import block, cell, code
+from tracewright.pipeline.cards.meanings import CHECK_MEANINGS, METHOD_MEANINGS, describe_columns
 from tracewright.pipeline.cards.pictures import PICTURES
 from tracewright.pipeline.cards.stages import STAGE_MEANINGS
-from tracewright.schemas.release import ReleaseManifest, ReleaseRow, StageSettings
+from tracewright.schemas.release import ReleaseManifest, StageSettings
 
 _TEMPLATE = "release.md.jinja"
 
@@ -29,10 +31,13 @@ def render_card(manifest: ReleaseManifest) -> str:
         manifest=manifest,
         header=render_header(manifest),
         limits=find_limits(manifest),
-        columns=_describe_columns(),
+        columns=describe_columns(manifest),
         steps=sum(manifest.checks.values()),
         pictures={file.path: PICTURES[file.path] for file in manifest.files if file.path in PICTURES},
         stage_meanings=STAGE_MEANINGS,
+        method_meanings=METHOD_MEANINGS,
+        check_meanings=CHECK_MEANINGS,
+        command=block(_command(manifest), "sh"),
     )
 
 
@@ -51,32 +56,14 @@ def _template() -> Template:
     return environment.from_string(files("tracewright.pipeline.cards").joinpath(_TEMPLATE).read_text(encoding="utf-8"))
 
 
-def _describe_columns() -> list[tuple[str, str]]:
-    described = {name: field.description or "" for name, field in ReleaseRow.model_fields.items()}
-    return [(name, _COLUMNS.get(name) or " ".join(text.split())) for name, text in described.items()]
-
-
-_COLUMNS: dict[str, str] = {
-    "trace_id": "A hash of problem, teacher and sample: the same trace has the same id everywhere.",
-    "problem_id": "The problem's id in its source.",
-    "steps": "The completion cut into steps: text, span, confidence, check (`holds`, `fails`, `unchecked`) and label.",
-    "messages": "The question as the user's turn, the completion as the assistant's.",
-    "answer": "The answer as extracted from the completion.",
-    "reasoning": "The span of the completion that is thinking; empty where the teacher does not mark it.",
-    "method": "Which part of the verifier decided the outcome.",
-    "gold": "The right answer, as the source gives it.",
-    "outcome": "`correct`, `incorrect`, `unverifiable` or `error`: what comparing answer and gold gave.",
-    "confidence": "The calibrated probability that the trace is right.",
-    "answer_kind": "How answers are compared.",
-    "tokens": "How many tokens the teacher wrote.",
-    "source": "Where the problem comes from.",
-    "domain": "The problem's field.",
-    "level": "How hard the problem is by construction.",
-    "license": "The problem's licence.",
-    "model": "The teacher's model.",
-    "fingerprint": "A hash of the teacher's model, revision, precision, tokenizer, template and sampling.",
-    "sample": "Which of the teacher's samples for the problem this is, from 0.",
-}
+def _command(manifest: ReleaseManifest) -> str:
+    """What makes the release again, from the store that it came from."""
+    chosen = {"--slice": manifest.slice, "--where": manifest.where}
+    options = [part for name, value in chosen.items() if value is not None for part in (name, value)]
+    options += ["--reviews", str(manifest.review_watermark), "--seed", str(manifest.seed)]
+    named = ["--name", manifest.name, "--version", manifest.version, "--at", str(manifest.store_version)]
+    made = ["tracewright", "release", "create", "STORE", "--out", "DIR", *named, *options]
+    return shlex.join([*made, "--test-share", str(manifest.test_share)])
 
 
 def _settings(stages: Sequence[StageSettings]) -> str:

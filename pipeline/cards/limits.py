@@ -98,7 +98,7 @@ def _breadth(manifest: ReleaseManifest) -> list[str]:
     elif len(manifest.domains) == 1:
         found.append("All problems come from one domain; nothing is known of others.")
     if len(manifest.sources) == 1:
-        found.append("All problems come from one source.")
+        found.append("All problems come from one source, those of the test split too: it measures that source alone.")
     return found
 
 

@@ -31,11 +31,11 @@ def cell(text: str) -> str:
     return code(text).replace("|", "\\|")
 
 
-def block(text: str) -> str:
+def block(text: str, language: str = "text") -> str:
     """The text as a fenced block."""
     clean = _clean(text.replace("\r\n", "\n").replace("\r", "\n"), keep="\n\t")
     fence = "`" * max(_MIN_FENCE, _longest_run(clean) + 1)
-    return f"{fence}text\n{clean}\n{fence}"
+    return f"{fence}{language}\n{clean}\n{fence}"
 
 
 def plain_line(text: str, max_chars: int) -> str:

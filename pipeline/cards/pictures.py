@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tracewright.pipeline.cards.markdown import plain_line
-from tracewright.schemas.release import Histogram, ReleaseManifest, StageCount
+from tracewright.schemas.release import UNKNOWN, Histogram, ReleaseManifest, StageCount
 from tracewright.schemas.verdict import CheckOutcome
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _calibration(manifest: ReleaseManifest) -> Any:
 
 def _origins(manifest: ReleaseManifest) -> Any:
     kinds = {"Sources": manifest.sources, "Domains": manifest.domains, "Licences": manifest.licenses}
-    panels = [_bars(title, counts) for title, counts in kinds.items()]
+    panels = [_bars(title, counts) for title, counts in kinds.items() if counts.keys() != {UNKNOWN}]
     return _altair().hconcat(*panels, spacing=24)
 
 

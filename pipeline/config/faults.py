@@ -22,6 +22,7 @@ _PLAIN_WORDS = {
     "an object": "a mapping",
 }
 _UNKNOWN_KEY = "extra_forbidden"
+_UNKNOWN_TAG = "union_tag_invalid"
 
 Place = tuple[str | int, ...]
 
@@ -74,7 +75,11 @@ def _kind(value: object) -> str:
 def _describe(model: type[BaseModel], place: Place, detail: ErrorDetails) -> str:
     kind, message, received = detail["type"], detail["msg"], detail["input"]
     if kind == _UNKNOWN_KEY:
-        return f"unknown key{nearest(str(place[-1]), _known_names(model, place[:-1]))}"
+        return f"unknown key{nearest(str(place[-1]), _known_names(model, place[:-1], detail['loc']))}"
+    if kind == _UNKNOWN_TAG:
+        context = detail.get("ctx", {})
+        known = [name.strip("'") for name in context["expected_tags"].split(", ")]
+        return f"received {context['discriminator'][1:-1]} {show(context['tag'])}{nearest(context['tag'], known)}"
     if kind == "missing":
         return f"missing{_description(model, place)}"
     if kind == "value_error":
@@ -120,8 +125,11 @@ def _is_below(place: Place, other: Place) -> bool:
     return len(place) > len(other) and place[: len(other)] == other
 
 
-def _known_names(model: type[BaseModel], place: Place) -> list[str]:
-    return [name for known in _models_at(model, place) for name in known.model_fields]
+def _known_names(model: type[BaseModel], place: Place, location: Place) -> list[str]:
+    """Of a tagged union, the member's that the value was meant for: pydantic's location has its tag."""
+    models = _models_at(model, place)
+    meant = [one for one in models if "kind" in one.model_fields and one.model_fields["kind"].default in location]
+    return [name for known in meant or models for name in known.model_fields]
 
 
 def _description(model: type[BaseModel], place: Place) -> str:

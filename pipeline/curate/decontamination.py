@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tracewright.pipeline.config import ConfigPath
 from tracewright.pipeline.curate.overlap import BenchmarkItem, OverlapIndex
@@ -24,7 +24,7 @@ _PARQUET_SUFFIXES = (".parquet", ".pq")
 
 
 class Benchmark(Frozen):
-    """A file of problems that nothing may be trained on."""
+    """A file of problems that nothing may be trained on; in a config, its path alone will do."""
 
     path: ConfigPath
     """JSONL, or Parquet by its suffix."""
@@ -32,6 +32,12 @@ class Benchmark(Frozen):
     """What evidence calls it; the file's name where left out."""
     field: str | None = None
     """The column with the question; `question`, `problem`, `prompt`, `text` or `input` where left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_a_path(cls, given: object) -> object:
+        """A path alone says enough."""
+        return {"path": given} if isinstance(given, str | Path) else given
 
     @property
     def label(self) -> str:

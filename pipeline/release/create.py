@@ -19,7 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracewright.pipeline.cards import draw_pictures, render_card, render_croissant
+from tracewright.pipeline.curate import read_slice
 from tracewright.pipeline.duplicates import cluster_problems
+from tracewright.pipeline.filter import parse_filter
 from tracewright.pipeline.release.calibration import measure_calibration, share_with_figures
 from tracewright.pipeline.release.failpoints import PublishPoint
 from tracewright.pipeline.release.layout import (
@@ -112,10 +114,8 @@ def create_release(
             behind.
     """
     out = Path(out)
-    check_names(name, version)
+    check_request(store, out, name=name, version=version, where=where, slice_name=slice)
     _check_languages(languages)
-    _check_out(out)
-    store.check_no_removal()
     with store.keep_versions(), claim_version(store.path, name, version) as claim, _make_aside(out) as folder:
         selection = select_traces(store, where=where, slice_name=slice, at=at, review_watermark=review_watermark)
         request = _Request(name, claim.version, seed, test_share, languages, limits or FileLimits(), pictures)
@@ -131,6 +131,25 @@ def create_release(
         claim.record(out, manifest, published=True)
         reach(PublishPoint.PUBLISHED)
     return manifest
+
+
+def check_request(
+    store: Store, out: Path, *, name: str, version: str | None, where: str | None, slice_name: str | None
+) -> None:
+    """Refuse at once what `create_release` could only refuse later.
+
+    Raises:
+        InputError: a name, the version or the filter is wrong, or `out` exists.
+        MissingInputError: there is no such slice, or no directory to put `out` in.
+        StoreError: a takedown is under way or was cut short.
+    """
+    check_names(name, version)
+    if where is not None:
+        parse_filter(where)
+    if slice_name is not None:
+        read_slice(store.path, slice_name)
+    _check_out(out)
+    store.check_no_removal()
 
 
 def _check_not_taken_down(store: Store, selection: Selection) -> None:

@@ -131,5 +131,5 @@ def _explain_empty(version: int, traces: int, funnel: list[StageCount]) -> str:
     steps = ", ".join(f"{count.stage} kept {count.rows_out} of {count.rows_in}" for count in funnel)
     return (
         f"nothing to release: of the {traces} traces in version {version} of the store none is left ({steps}): "
-        "widen the filter"
+        "widen the filter, or loosen the stage that turned them away"
     )

@@ -26,6 +26,8 @@ class ReleaseFacts:
     def lines(self) -> list[tuple[str, str]]:
         """Label and value of what a person wants to know first."""
         manifest = self.manifest
+        choices = [f"slice {manifest.slice}" if manifest.slice else "no slice"]
+        choices.append(f"filter {manifest.where}" if manifest.where else "no filter")
         shares = [f"{split} {rows:,}" for split, rows in manifest.splits.items()]
         return [
             ("release", f"{manifest.name}@{manifest.version}"),
@@ -37,10 +39,7 @@ class ReleaseFacts:
             ("teachers", ", ".join(f"{share.teacher.model} {share.traces:,}" for share in manifest.teachers)),
             ("sources", _join(manifest.sources)),
             ("licences", _join(manifest.licenses)),
-            (
-                "made from",
-                f"version {manifest.store_version}, {manifest.slice or 'no slice'}, {manifest.where or 'all'}",
-            ),
+            ("made from", f"version {manifest.store_version} of the store, {', '.join(choices)}"),
             ("digest", manifest.digest),
         ]
 

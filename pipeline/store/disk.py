@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tracewright.pipeline.store.failpoints import Failpoint, reach
-from tracewright.schemas.errors import StoreError
+from tracewright.schemas.errors import StoreError, TracewrightError
 
 ASIDE_PREFIX = "_aside-"
 """Delta and every Parquet reader ignore files that begin with an underscore."""
@@ -25,7 +25,7 @@ def explain_disk_errors(path: Path, doing: str) -> Generator[None]:
     """Turn an `OSError` into a `StoreError` that names the path and the way out."""
     try:
         yield
-    except StoreError:
+    except TracewrightError:
         raise
     except OSError as error:
         raise StoreError(explain(error, path, doing)) from error

@@ -28,7 +28,7 @@ from tracewright.pipeline.store.failpoints import Failpoint, reach
 from tracewright.pipeline.store.log import LOG_FOLDER
 from tracewright.pipeline.store.removals import RemovalRecords, Replacement
 from tracewright.schemas.arrow import arrow_schema
-from tracewright.schemas.errors import InputError, StoreError
+from tracewright.schemas.errors import InputError, StoreError, TracewrightError
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -206,7 +206,7 @@ def explain_delta_errors(path: Path, doing: str) -> Generator[None]:
     """Turn an error of Delta or of the disk into a `StoreError` that says what to do."""
     try:
         yield
-    except StoreError:
+    except TracewrightError:
         raise
     except (DeltaError, OSError) as error:
         raise StoreError(explain(error, path, doing)) from error
