@@ -210,3 +210,19 @@ def count_slots(connection: Connection, queue_id: int) -> dict[str, tuple[int, i
     done = func.sum(case((SLOTS.c.submitted_at.is_not(None), 1), else_=0))
     query = select(SLOTS.c.kind, func.count(), done).where(SLOTS.c.queue_id == queue_id).group_by(SLOTS.c.kind)
     return {kind: (total, int(submitted)) for kind, total, submitted in connection.execute(query)}
+
+
+def count_by_time(connection: Connection, queue_id: int, bucket: int) -> list[Any]:
+    """How many slots each reviewer submitted in each span of `bucket` microseconds, the spans numbered from 1970 on."""
+    place = (SLOTS.c.submitted_at // bucket).label("bucket")
+    query = select(place, SLOTS.c.reviewer, func.count().label("count"))
+    query = query.where(SLOTS.c.queue_id == queue_id, SLOTS.c.submitted_at.is_not(None), SLOTS.c.kind != SlotKind.GOLD)
+    return list(connection.execute(query.group_by(place, SLOTS.c.reviewer).order_by(place, SLOTS.c.reviewer)))
+
+
+def list_judged(connection: Connection, queue_id: int, limit: int) -> list[str]:
+    """The ids of a queue's traces that somebody has judged, the latest first."""
+    latest = func.max(SLOTS.c.submitted_at)
+    query = select(SLOTS.c.trace_id).where(SLOTS.c.queue_id == queue_id, SLOTS.c.submitted_at.is_not(None))
+    query = query.group_by(SLOTS.c.trace_id).order_by(latest.desc()).limit(limit)
+    return [row[0] for row in connection.execute(query)]

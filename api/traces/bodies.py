@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,21 @@ class BodyReader:
             raise StoreError(f"the shard {file.path.name} can't be read: {error}: restore it from a copy") from error
         (trace,) = read_rows(table.slice(place - start, 1))
         return trace
+
+    def read_columns(self, frame: Frame, row: int, columns: Sequence[str]) -> dict[str, Any]:
+        """Some columns of one trace, named as Parquet does: a tenth of the time that the whole takes.
+
+        Raises:
+            StoreError: the shard can't be read.
+        """
+        file, place = frame.locate(row)
+        try:
+            with pq.ParquetFile(file.path, metadata=self._footer(file.path)) as shard:
+                group, start = _find_group(shard.metadata, place)
+                table = shard.read_row_group(group, columns=list(columns), use_threads=False)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise StoreError(f"the shard {file.path.name} can't be read: {error}: restore it from a copy") from error
+        return table.slice(place - start, 1).to_pylist()[0]
 
     def iter_traces(self, frame: Frame, rows: np.ndarray) -> Iterator[dict[str, Any]]:
         """The traces of these rows (ascending), without tokens: one row group in memory at a time."""
