@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from tracewright.pipeline.confidence import Calibration, Rollout, step_signals, trace_confidence
 from tracewright.pipeline.engines.base import Completion, Failure
@@ -39,7 +40,7 @@ class Task:
     teacher: TeacherRef
     sample: int
 
-    @property
+    @cached_property
     def trace_id(self) -> str:
         """The id of the trace that it will be."""
         return make_trace_id(self.problem, self.teacher.fingerprint, self.sample)

@@ -8,8 +8,6 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
-
 from tracewright.pipeline.config import AlertConfig
 from tracewright.pipeline.generation.counts import GenerationCounts
 from tracewright.pipeline.generation.summary import summarize
@@ -55,6 +53,8 @@ class Alert:
 
 def send_alert(config: AlertConfig, alert: dict[str, Any]) -> str | None:
     """Deliver an alert; None, or why it could not be: a run goes on either way."""
+    import httpx  # 90 ms, which only a run with an alert pays
+
     data = json.dumps(alert).encode()
     try:
         if config.webhook is not None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from tracewright.pipeline.config import ReasoningConfig
+from typing import TYPE_CHECKING
+
 from tracewright.pipeline.engines.base import Completion, Failure
 from tracewright.pipeline.generation.records import Finished
 from tracewright.schemas import Attempt, AttemptKind, FinishReason, Span
+
+if TYPE_CHECKING:
+    from tracewright.pipeline.config import ReasoningConfig
 
 
 def find_reasoning(text: str, marks: ReasoningConfig) -> Span | None:
@@ -32,18 +36,44 @@ def find_cut(result: Completion, marks: ReasoningConfig, max_tokens: int | None)
 def make_attempt(finished: Finished, cut: str | None) -> Attempt:
     """The row for a request that failed, or for a completion that was cut."""
     task, result = finished.task, finished.result
-    failed = isinstance(result, Failure)
+    if isinstance(result, Failure):
+        return make_failed_attempt(finished, result.reason)
     return Attempt(
         trace_id=task.trace_id,
         problem=task.problem,
         teacher=task.teacher,
         sample=task.sample,
-        kind=AttemptKind.FAILED if failed else AttemptKind.TRUNCATED,
-        text="" if failed else result.text,
-        reason=result.reason if failed else str(cut),
-        finish_reason=FinishReason.ERROR if failed else result.finish_reason,
+        kind=AttemptKind.TRUNCATED,
+        text=_make_storable(result.text),
+        reason=str(cut),
+        finish_reason=result.finish_reason,
         max_tokens=finished.max_tokens,
-        token_count=0 if failed else result.token_count,
+        token_count=result.token_count,
         engine=finished.engine,
         created_at=finished.at,
     )
+
+
+def make_failed_attempt(finished: Finished, reason: str) -> Attempt:
+    """The row for a request that failed, or for a completion that nothing can be made of."""
+    task, result = finished.task, finished.result
+    text = "" if isinstance(result, Failure) else result.text
+    return Attempt(
+        trace_id=task.trace_id,
+        problem=task.problem,
+        teacher=task.teacher,
+        sample=task.sample,
+        kind=AttemptKind.FAILED,
+        text=_make_storable(text),
+        reason=_make_storable(reason),
+        finish_reason=FinishReason.ERROR,
+        max_tokens=finished.max_tokens,
+        token_count=0 if isinstance(result, Failure) else result.token_count,
+        engine=finished.engine,
+        created_at=finished.at,
+    )
+
+
+def _make_storable(text: str) -> str:
+    """The text with a question mark for each lone surrogate, which no encoding can hold."""
+    return text.encode(errors="replace").decode()

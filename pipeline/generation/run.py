@@ -12,12 +12,14 @@ from tracewright.pipeline.engines.base import Completion, Engine, Failure, Reque
 from tracewright.pipeline.generation.adaptive_scoring import AdaptiveScoring
 from tracewright.pipeline.generation.asking import OpenProblem, open_problem
 from tracewright.pipeline.generation.attempts import find_cut, make_attempt
+from tracewright.pipeline.generation.collector import collect_rarely
 from tracewright.pipeline.generation.counts import GenerationCounts
 from tracewright.pipeline.generation.records import Finished, from_record, to_record
 from tracewright.pipeline.generation.scoring import InlineScoring, Scored, Scoring
 from tracewright.pipeline.generation.settled import Settled
 from tracewright.pipeline.generation.spending import find_limit
 from tracewright.pipeline.generation.teaching import Teaching, render_question
+from tracewright.pipeline.json_bytes import dump_json
 from tracewright.pipeline.scoring import Task
 from tracewright.pipeline.store import Store, TraceWriter
 from tracewright.schemas import AttemptKind, ConfigError, Outcome, Problem, Rejection, make_id
@@ -49,9 +51,10 @@ def generate_missing(
     scoring = AdaptiveScoring(writer, teaching)
     run = _Run(writer, teaching, engine.name, Settled(store, teaching, writer.has_trace), scoring, report, counts)
     try:
-        for result in engine.stream(run.requests(problems)):
-            run.take(result)
-        run.finish()
+        with collect_rarely():
+            for result in engine.stream(run.requests(problems)):
+                run.take(result)
+            run.finish()
     finally:
         scoring.close()
     writer.flush()
@@ -112,7 +115,7 @@ class _Run:
         finished = Finished(
             task, result, self.engine, datetime.now(UTC), self.teaching.max_tokens, self._hash_request(task, result)
         )
-        number = self.writer.journal.append(to_record(finished))
+        number = self.writer.journal.append_json(dump_json(to_record(finished)))
         self._count_spending(result)
         opened.in_flight.remove(task.trace_id)
         kept = _keep_if_attempt(self.writer, self.teaching, finished, number)
@@ -137,7 +140,8 @@ class _Run:
         for row in rows:
             opened = self.in_scoring.pop(row.number)
             opened.in_scoring -= 1
-            self.counts.traces += 1
+            self.counts.traces += row.outcome is not None
+            self.counts.failed += row.outcome is None
             self.counts.correct += row.outcome is Outcome.CORRECT
             opened.correct += row.outcome is Outcome.CORRECT
             self._go_on(opened)

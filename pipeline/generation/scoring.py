@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tracewright.pipeline.confidence import Calibration
-from tracewright.pipeline.config import ReasoningConfig
 from tracewright.pipeline.engines.base import Completion
-from tracewright.pipeline.generation.attempts import find_reasoning
+from tracewright.pipeline.generation.attempts import find_reasoning, make_failed_attempt
 from tracewright.pipeline.generation.records import Finished
-from tracewright.pipeline.generation.teaching import Teaching
 from tracewright.pipeline.scoring import score_completion
-from tracewright.pipeline.store import TraceWriter
 from tracewright.schemas import Outcome, Trace
 from tracewright.schemas.trace import REQUEST_HASH
+
+if TYPE_CHECKING:
+    from tracewright.pipeline.config import ReasoningConfig
+    from tracewright.pipeline.generation.teaching import Teaching
+    from tracewright.pipeline.store import TraceWriter
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Scored:
 
     number: int
     """Of its record in the journal."""
-    outcome: Outcome
+    outcome: Outcome | None
+    """None: it could not be scored, and is kept as a failure."""
 
 
 class Scoring(Protocol):
@@ -58,6 +61,22 @@ def score(finished: Finished, calibration: Calibration | None, marks: ReasoningC
     )
 
 
+def try_to_score(finished: Finished, calibration: Calibration | None, marks: ReasoningConfig) -> Trace | str:
+    """The trace, or why there is none: a completion that breaks the scoring costs its own row, not the run."""
+    try:
+        trace = score(finished, calibration, marks)
+        f"{trace.text}{trace.prompt}".encode()  # lone surrogates pass the models and stop a whole shard
+    except Exception as error:  # noqa: BLE001 - the text is a stranger's; the error goes to its row
+        return f"it could not be scored: {type(error).__name__}: {error}"
+    return trace
+
+
+def keep_unscored(writer: TraceWriter, finished: Finished, number: int, reason: str) -> Scored:
+    """Give the writer a completion that could not be scored, as a failure with its text."""
+    writer.add_attempt(make_failed_attempt(finished, reason), number)
+    return Scored(number, None)
+
+
 class InlineScoring:
     """Scores at once, in this process."""
 
@@ -67,7 +86,9 @@ class InlineScoring:
 
     def submit(self, finished: Finished, number: int) -> list[Scored]:
         """See `Scoring.submit`."""
-        trace = score(finished, self._teaching.calibration, self._teaching.reasoning)
+        trace = try_to_score(finished, self._teaching.calibration, self._teaching.reasoning)
+        if isinstance(trace, str):
+            return [keep_unscored(self._writer, finished, number, trace)]
         self._writer.add_trace(trace, number)
         return [Scored(number, trace.verdict.outcome)]
 

@@ -5,7 +5,6 @@ A process that dies costs nothing: what it had is scored here, from the same rec
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import subprocess
@@ -18,9 +17,10 @@ from typing import IO, Any, BinaryIO, cast
 import pyarrow as pa
 
 from tracewright.pipeline.generation.records import Finished, to_record
-from tracewright.pipeline.generation.scoring import InlineScoring, Scored
+from tracewright.pipeline.generation.scoring import InlineScoring, Scored, keep_unscored
 from tracewright.pipeline.generation.scoring_messages import read_message
 from tracewright.pipeline.generation.teaching import Teaching
+from tracewright.pipeline.json_bytes import dump_json
 from tracewright.pipeline.store import TraceWriter
 from tracewright.schemas import Outcome
 
@@ -67,7 +67,7 @@ class ScoringPool:
             return [*scored, *self._inline.submit(finished, number)]
         worker = min(free, key=lambda one: len(one.outstanding))
         worker.outstanding[number] = finished
-        self._send(worker, f"{number} {json.dumps(to_record(finished), ensure_ascii=False)}\n")
+        self._send(worker, b"%d %b\n" % (number, dump_json(to_record(finished))))
         return scored
 
     def collect(self) -> list[Scored]:
@@ -93,14 +93,14 @@ class ScoringPool:
             start_new_session=True,
         )
         worker = _Worker(process)
-        self._send(worker, json.dumps(settings) + "\n")
+        self._send(worker, dump_json(settings) + b"\n")
         threading.Thread(target=self._read, args=(worker,), name="scores", daemon=True).start()
         return worker
 
-    def _send(self, worker: _Worker, line: str) -> None:
+    def _send(self, worker: _Worker, line: bytes) -> None:
         stdin = cast(IO[bytes], worker.process.stdin)
         try:
-            stdin.write(line.encode("utf-8", "surrogatepass"))
+            stdin.write(line)
             stdin.flush()
         except BrokenPipeError:
             worker.is_alive = False  # its reader says so too, and what it had is scored here then
@@ -129,4 +129,7 @@ class ScoringPool:
             self._writer.add_scored(stream.read_all(), numbers)
         for number in numbers:
             del worker.outstanding[number]
-        return [Scored(*pair) for pair in zip(numbers, map(Outcome, message.found["outcomes"]), strict=True)]
+        scored = [Scored(*pair) for pair in zip(numbers, map(Outcome, message.found["outcomes"]), strict=True)]
+        for number, reason in message.found["unscored"]:
+            scored.append(keep_unscored(self._writer, worker.outstanding.pop(number), number, reason))
+        return scored

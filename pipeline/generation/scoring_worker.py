@@ -16,9 +16,11 @@ import pyarrow as pa
 from tracewright.pipeline.confidence import Calibration
 from tracewright.pipeline.config import ReasoningConfig
 from tracewright.pipeline.engines.lifeline import end_group_with_parent
+from tracewright.pipeline.generation.collector import collect_rarely
 from tracewright.pipeline.generation.records import from_record
-from tracewright.pipeline.generation.scoring import score
+from tracewright.pipeline.generation.scoring import try_to_score
 from tracewright.pipeline.generation.scoring_messages import send_message
+from tracewright.pipeline.json_bytes import load_json
 from tracewright.schemas import Trace
 from tracewright.schemas.arrow import to_table
 
@@ -39,10 +41,16 @@ def main() -> None:
     lines: _Lines = queue.SimpleQueue()
     threading.Thread(target=_read, args=(lines,), daemon=True).start()
     send_message(out, {"ready": True}, b"")
-    while (numbered := _take(lines)) is not None:
-        traces = [score(from_record(json.loads(line)), fitted, marks) for _, line in numbered]
-        found = {"numbers": [number for number, _ in numbered], "outcomes": [t.verdict.outcome.value for t in traces]}
-        send_message(out, found, _to_arrow(traces))
+    with collect_rarely():
+        while (numbered := _take(lines)) is not None:
+            scored = [(number, try_to_score(from_record(load_json(line)), fitted, marks)) for number, line in numbered]
+            traces = [(number, trace) for number, trace in scored if isinstance(trace, Trace)]
+            found = {
+                "numbers": [number for number, _ in traces],
+                "outcomes": [trace.verdict.outcome.value for _, trace in traces],
+                "unscored": [(number, reason) for number, reason in scored if isinstance(reason, str)],
+            }
+            send_message(out, found, _to_arrow([trace for _, trace in traces]))
 
 
 def _read(lines: _Lines) -> None:
@@ -51,15 +59,15 @@ def _read(lines: _Lines) -> None:
     lines.put(None)
 
 
-def _take(lines: _Lines) -> list[tuple[int, str]] | None:
+def _take(lines: _Lines) -> list[tuple[int, bytes]] | None:
     """What has come, as far as one batch goes; waits for the first."""
-    taken: list[tuple[int, str]] = []
+    taken: list[tuple[int, bytes]] = []
     while len(taken) < _BATCH_ROWS and not (taken and lines.empty()):
         line = lines.get()
         if line is None:
             lines.put(None)
             return taken or None
-        number, _, record = line.decode("utf-8", "surrogatepass").partition(" ")
+        number, _, record = line.partition(b" ")
         taken.append((int(number), record))
     return taken
 

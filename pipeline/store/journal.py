@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tracewright.pipeline.json_bytes import load_json
 from tracewright.pipeline.store.disk import explain_disk_errors, make_folder, sync_folder, write_all
 from tracewright.pipeline.store.failpoints import Failpoint, reach
 
@@ -65,7 +66,17 @@ class Journal:
         Raises:
             StoreError: the disk is full or failing. Every record that has a number is intact.
         """
-        data = _encode(record)
+        # Engines do give lone surrogates now and then: judging them is another stage's business.
+        body = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+        return self.append_json(body.encode("utf-8", "surrogatepass"))
+
+    def append_json(self, body: bytes) -> int:
+        """The same for a record that is JSON already, on one line.
+
+        Raises:
+            StoreError: as for `append`.
+        """
+        data = b"%08x %b\n" % (zlib.crc32(body), body)
         with self._mutex, explain_disk_errors(self._folder, "writing to the journal in"):
             segment = self._open_segment()
             try:
@@ -199,12 +210,6 @@ class _Syncer:
             os.close(descriptor)
 
 
-def _encode(record: Mapping[str, Any]) -> bytes:
-    # Engines do give lone surrogates now and then: the journal keeps them, judging them is another stage's business.
-    body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-    return b"%08x %b\n" % (zlib.crc32(body), body)
-
-
 def _read(path: Path) -> Iterator[dict[str, Any] | None]:
     """Each line's record; None for a line that was not written whole."""
     with path.open("rb") as lines:
@@ -218,7 +223,7 @@ def _decode(line: bytes) -> dict[str, Any] | None:
         return None
     if checksum != b"%08x" % zlib.crc32(body):
         return None
-    return json.loads(body.decode("utf-8", "surrogatepass"))
+    return load_json(body)
 
 
 def _first_number(path: Path) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from tracewright.pipeline.engines import server_engine
+from tracewright.pipeline.engines.base import Completion
 from tracewright.pipeline.generation import GenerationCounts, adaptive_scoring
 from tracewright.pipeline.store import Store
 
@@ -44,14 +47,14 @@ def rows(config: Path) -> dict[str, Any]:
 def test_rows_are_the_same_wherever_they_are_scored(
     write_config: Write, generate: Generate, tmp_path: Path, assert_whole: Check, request: pytest.FixtureRequest
 ) -> None:
-    here = write_config(tmp_path / "here", problems=400, logprobs=1, max_in_flight=4)
+    here = write_config(tmp_path / "here", problems=200, logprobs=1, max_in_flight=8)
     generate(here)
     request.getfixturevalue("at_once")
     seen: list[int] = []
-    there = write_config(tmp_path / "there", problems=400, logprobs=1, max_in_flight=4)
-    counts = generate(there, report=lambda counts: seen.append(len(workers())) if counts.traces % 50 == 0 else None)
+    there = write_config(tmp_path / "there", problems=200, logprobs=1, max_in_flight=8)
+    counts = generate(there, report=lambda counts: seen.append(len(workers())) if counts.traces % 20 == 0 else None)
     assert max(seen) >= 1 and workers() == []
-    assert counts.traces == 400
+    assert counts.traces == 200
     first, second = rows(here), rows(there)
     assert [(first[key], second[key]) for key in first if first[key] != second[key]] == []
     assert first.keys() == second.keys()
@@ -64,7 +67,7 @@ def test_a_scoring_process_that_dies_costs_no_row(
     killed: list[int] = []
 
     def kill(counts: GenerationCounts) -> None:
-        if counts.traces == 300 and not killed:
+        if counts.traces >= 300 and not killed:
             killed.extend(worker.pid for worker in workers())
             for worker in workers():
                 worker.kill()
@@ -81,3 +84,22 @@ def test_until_correct_waits_for_scores_that_are_made_elsewhere(
     counts = generate(write_config(tmp_path, problems=150, until_correct=1, max_samples=6))
     assert counts.correct == counts.settled_problems == 150
     assert counts.traces == counts.wanted
+
+
+def test_a_completion_that_breaks_the_scoring_is_a_failure_and_the_others_go_on(
+    write_config: Write, generate: Generate, tmp_path: Path, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_answer = server_engine.read_answer
+
+    def read_broken(request: Any, answer: Any, *rest: Any) -> Completion:
+        """One in ten has what no text may hold: half of a surrogate pair."""
+        read = read_answer(request, answer, *rest)
+        return replace(read, text="\ud800" + read.text) if request.seed % 10 == 0 else read
+
+    monkeypatch.setattr(server_engine, "read_answer", read_broken)
+    config = write_config(tmp_path, problems=300, max_in_flight=4)
+    counts = generate(config)
+    attempts = list(Store.open(tmp_path / "store").attempts())
+    assert counts.failed == len(attempts) > 10 and counts.traces == 300 - counts.failed
+    assert all("could not be scored" in attempt.reason and "####" in attempt.text for attempt in attempts)
+    assert generate(config).results == 0
