@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -22,23 +22,46 @@ class Example:
     completion: tuple[int, ...]
     weight: float = 1.0
     """How much each of its learnt positions counts."""
+    token_weights: tuple[float, ...] | None = None
+    """How much each token of the completion counts beside that; equally where left out."""
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.completion)
 
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Of the completion's tokens."""
+        if self.token_weights is None:
+            return (self.weight,) * len(self.completion)
+        return tuple(self.weight * weight for weight in self.token_weights)
+
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples padded on the right. B examples, L tokens."""
+    """Examples in rows that are padded on the right. B rows, L tokens."""
 
     tokens_B_L: torch.Tensor
     labels_B_L: torch.Tensor
     """The token itself where it is learnt, else IGNORED; not shifted."""
+    places: tuple[tuple[int, int], ...]
+    """Row and first column of each example, in the order of the rows."""
+    positions_B_L: torch.Tensor | None = None
+    """Where rows hold several examples: each token's place in its own."""
+    owners_B_L: torch.Tensor | None = None
+    """Where rows hold several examples: which one each token belongs to; −1 for padding."""
 
     @property
     def learnt_tokens(self) -> int:
         """How many positions are learnt."""
         return int((self.labels_B_L != IGNORED).sum())
+
+    def attention_mask(self) -> torch.Tensor | None:
+        """Where rows hold several examples: 0 where a token may look, else the least number. B × 1 × L × L."""
+        if self.owners_B_L is None:
+            return None
+        same_B_L_L = self.owners_B_L[:, :, None] == self.owners_B_L[:, None, :]
+        hidden = torch.zeros(same_B_L_L.shape).masked_fill_(~same_B_L_L.tril(), torch.finfo(torch.float32).min)
+        return hidden[:, None]
 
 
 def encode_example(tokenizer: PreTrainedTokenizerBase, question: str, completion: str) -> Example:
@@ -55,14 +78,39 @@ def encode_example(tokenizer: PreTrainedTokenizerBase, question: str, completion
 
 def collate(examples: Sequence[Example], pad_id: int, multiple: int = 1) -> Batch:
     """The examples as one rectangular batch, as long as the longest one rounded up to a multiple."""
-    length = -(-max(len(example) for example in examples) // multiple) * multiple
-    tokens = torch.full((len(examples), length), pad_id, dtype=torch.long)
-    labels = torch.full((len(examples), length), IGNORED, dtype=torch.long)
-    for row, example in enumerate(examples):
-        start, end = len(example.prompt), len(example)
-        tokens[row, :end] = torch.tensor([*example.prompt, *example.completion])
+    return _lay_out(examples, [(row, 0) for row in range(len(examples))], pad_id, multiple)
+
+
+def pack(examples: Sequence[Example], pad_id: int, capacity: int, multiple: int = 1) -> Batch:
+    """The examples one after another in rows of up to `capacity` tokens, in their order; none sees another.
+
+    A row is longer only where one example alone is.
+    """
+    places: list[tuple[int, int]] = []
+    row = column = 0
+    for example in examples:
+        if column and column + len(example) > capacity:
+            row, column = row + 1, 0
+        places.append((row, column))
+        column += len(example)
+    batch = _lay_out(examples, places, pad_id, multiple)
+    positions, owners = torch.zeros_like(batch.tokens_B_L), torch.full_like(batch.tokens_B_L, -1)
+    for number, (example, (row, start)) in enumerate(zip(examples, places, strict=True)):
+        positions[row, start : start + len(example)] = torch.arange(len(example))
+        owners[row, start : start + len(example)] = number
+    return replace(batch, positions_B_L=positions, owners_B_L=owners)
+
+
+def _lay_out(examples: Sequence[Example], places: Sequence[tuple[int, int]], pad_id: int, multiple: int) -> Batch:
+    longest = max(start + len(example) for example, (_, start) in zip(examples, places, strict=True))
+    rows, length = places[-1][0] + 1, -(-longest // multiple) * multiple
+    tokens = torch.full((rows, length), pad_id, dtype=torch.long)
+    labels = torch.full((rows, length), IGNORED, dtype=torch.long)
+    for example, (row, first) in zip(examples, places, strict=True):
+        start, end = first + len(example.prompt), first + len(example)
+        tokens[row, first:end] = torch.tensor([*example.prompt, *example.completion])
         labels[row, start:end] = torch.tensor(example.completion)
-    return Batch(tokens, labels)
+    return Batch(tokens, labels, tuple(places))
 
 
 ExampleT = TypeVar("ExampleT", bound=Sized)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tracewright.distill.evaluation import Evaluation, PairedDifference
+from tracewright.distill.loss_config import LossConfig
 from tracewright.distill.manifest import TrainingManifest
 from tracewright.distill.quantization_report import QuantizationReport
 
@@ -48,12 +49,6 @@ def write_student_card(
     checkpoint: Path, manifest: TrainingManifest, evaluation: Evaluation | None = None, asked: str = ""
 ) -> None:
     """README.md beside a student; `asked` says which problems it was evaluated on."""
-    weights = manifest.losses
-    losses = "their text alone"
-    if weights.output:
-        share = weights.output / (weights.trace + weights.output)
-        losses = f"their text and ({share:.0%} of the loss) the teacher's distributions at temperature "
-        losses += f"{weights.temperature:g}"
     text = _STUDENT.format(
         name=checkpoint.name,
         parameters=manifest.parameters,
@@ -66,7 +61,7 @@ def write_student_card(
         results=_describe_results(evaluation, asked),
         examples=manifest.examples,
         levels=f" of the levels {', '.join(map(str, manifest.levels))}" if manifest.levels else "",
-        losses=losses,
+        losses=describe_losses(manifest.losses),
         steps=manifest.training.steps,
         batch=manifest.training.batch_size,
         minutes=manifest.seconds / 60,
@@ -80,6 +75,19 @@ def write_student_card(
         digest=manifest.release_digest,
     )
     (checkpoint / "README.md").write_text(_header(manifest.licenses, "") + text)
+
+
+def describe_losses(losses: LossConfig) -> str:
+    """What a student was taught by, with each loss's share of the whole."""
+    shares = {name: getattr(losses, name).weight / losses.total for name in LossConfig.model_fields}
+    words = {
+        "trace": "their text",
+        "output": f"the teacher's distributions at temperature {losses.output.temperature:g}",
+        "attention": "its attention maps",
+        "hidden": "its hidden states",
+    }
+    named = [f"{words[name]} ({shares[name]:.0%} of the loss)" for name in words if shares[name]]
+    return "their text alone" if shares["trace"] == 1 else " and ".join(named)
 
 
 def write_quantized_card(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from tracewright.distill.loss_config import DEFAULT_WEIGHTS, TEXT_ONLY, LossConfig
 from tracewright.pipeline.config import ConfigPath, ModelName
 from tracewright.schemas.base import Frozen
 
@@ -26,58 +26,60 @@ class StudentShape(Frozen):
     intermediate_size: int = Field(ge=INTERMEDIATE_MULTIPLE, multiple_of=INTERMEDIATE_MULTIPLE)
 
 
+class LoraConfig(Frozen):
+    """Low-rank adapters on a whole checkpoint (Hu et al. 2021, arXiv:2106.09685), by peft; merged at the end."""
+
+    rank: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    """The adapters' product counts alpha / rank."""
+    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    """Names of the layers that get one."""
+
+
 class StudentConfig(Frozen):
-    """How large the student is: a share of the teacher's parameters, or a shape."""
+    """Where the student comes from: a share of the teacher's parameters, a shape, or a checkpoint."""
 
     share: float | None = Field(default=None, ge=MIN_SHARE, le=MAX_SHARE)
-    """Of the teacher's parameters; the shape is computed from it. 0.067 where neither is given."""
+    """Of the teacher's parameters; the shape is computed from it. 0.067 where nothing is given."""
     shape: StudentShape | None = None
     """Sizes of your own, whatever their share."""
+    checkpoint: ConfigPath | None = None
+    """The folder of a model that is to learn on."""
+    embeddings: Literal["random", "projected", "frozen"] = "random"
+    """projected: the teacher's, on their main directions; frozen: the teacher's as they are, with a learned projection
+    that is folded into them at the end."""
+    layers: Literal["random", "cut"] = "random"
+    """cut: evenly chosen layers of the teacher, their widths cut to the same directions."""
+    lora: LoraConfig | None = None
+    """For a checkpoint: train adapters, not the weights."""
 
     @model_validator(mode="after")
     def _check_one_of_them(self) -> Self:
         if self.shape is not None and self.share is not None:
             raise ValueError("share and shape both say how large the student is: leave one out")
-        return self
-
-
-class Divergence(StrEnum):
-    """How far the student's distribution is from the teacher's; `losses/divergences.py` has the formulas."""
-
-    FORWARD_KL = "forward_kl"
-    """The student covers all that the teacher does."""
-    REVERSE_KL = "reverse_kl"
-    """The student keeps to what the teacher does most."""
-    JSD = "jsd"
-    """Between the two, by `beta`."""
-
-
-class LossConfig(Frozen):
-    """What the student is taught by. Only the ratio of the weights matters: they are divided by their sum."""
-
-    trace: float = Field(default=0.5, ge=0.0)
-    """The cross-entropy of the released text."""
-    output: float = Field(default=0.5, ge=0.0)
-    """The divergence from the teacher's distributions; 0: the teacher's weights are not even loaded."""
-    temperature: float = Field(default=2.0, gt=0.0)
-    """Of the output loss. It is never the sampling temperature."""
-    divergence: Divergence = Divergence.FORWARD_KL
-    """Of the output loss: forward_kl, reverse_kl or jsd."""
-    beta: float = Field(default=0.5, gt=0.0, lt=1.0)
-    """Of jsd: the teacher's share of the mixture."""
-    targets: Literal["teacher", "stored"] = "teacher"
-    """Where the teacher's distributions come from: the loaded teacher, or the logprobs that the release carries."""
-
-    @model_validator(mode="after")
-    def _check_some_loss(self) -> Self:
-        if self.trace + self.output == 0:
-            raise ValueError("trace and output are both 0, so there is nothing to learn: give one of them a weight")
+        if self.checkpoint is not None and (self.shape or self.share or self.inherits):
+            raise ValueError("a checkpoint has its sizes and weights: leave share, shape, embeddings and layers out")
+        if self.lora is not None and self.checkpoint is None:
+            raise ValueError("lora adapts a model that knows something: name its folder under checkpoint")
+        if self.layers == "cut" and self.embeddings == "random":
+            raise ValueError("cut layers read the teacher's embeddings: set embeddings to projected or frozen")
         return self
 
     @property
-    def text_only(self) -> LossConfig:
-        """The control's: without the output loss."""
-        return LossConfig(trace=1.0, output=0.0)
+    def inherits(self) -> bool:
+        """Whether the first weights come from the teacher's."""
+        return self.embeddings != "random" or self.layers != "random"
+
+
+class CurriculumConfig(Frozen):
+    """Easy lessons first: the share of them that is drawn from grows with the training."""
+
+    by: tuple[Literal["level", "length", "confidence"], ...] = ("level", "confidence")
+    """What makes a lesson hard, the weightiest first: a high level, many tokens, a low confidence."""
+    start: float = Field(default=0.3, gt=0.0, le=1.0)
+    """The share of the lessons at the beginning."""
+    full_at: float = Field(default=0.5, gt=0.0, le=1.0)
+    """The fraction of the training after which all are drawn from."""
 
 
 class TrainingConfig(Frozen):
@@ -93,6 +95,13 @@ class TrainingConfig(Frozen):
     """Steps after which a killed run can go on."""
     threads: int | None = Field(default=None, ge=1)
     """CPU threads; all cores where left out. Another number of threads rounds differently and gives other weights."""
+    accumulate: int = Field(default=1, ge=1)
+    """Parts that a batch is learnt in, one after another: less memory, the same gradient."""
+    packing: bool = False
+    """Whether examples stand one after another in rows without padding, each seeing itself alone."""
+    curriculum: CurriculumConfig | None = None
+    tensorboard: bool = True
+    """Whether the curves are written for TensorBoard too, to `logs/tensorboard` beside the student."""
 
 
 class DistillConfig(Frozen):
@@ -107,13 +116,13 @@ class DistillConfig(Frozen):
     levels: tuple[int, ...] | None = None
     """Only problems of these levels (for arithmetic, numbers of operators); all where left out."""
     student: StudentConfig = StudentConfig()
-    losses: LossConfig = LossConfig()
+    losses: LossConfig = LossConfig.of(**DEFAULT_WEIGHTS)
     training: TrainingConfig = TrainingConfig()
     control: bool = False
-    """Whether to train the same student on the text alone too, same steps and seed: what it lacks is what the output
-    loss brought."""
+    """Whether to train the same student on the text alone too, same steps and seed: what it lacks is what the other
+    losses brought."""
 
     @property
     def as_control(self) -> DistillConfig:
-        """The same student without the output loss."""
-        return self.model_copy(update={"losses": self.losses.text_only})
+        """The same student on the text alone."""
+        return self.model_copy(update={"losses": TEXT_ONLY})

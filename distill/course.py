@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import tracewright
+from tracewright.distill.checkpoint import read_config
 from tracewright.distill.config import DEFAULT_SHARE, DistillConfig
 from tracewright.distill.data import TrainingData, read_lessons
+from tracewright.distill.insides import LayerPairs
+from tracewright.distill.loss_config import Targets
+from tracewright.distill.stored import check_stored
 from tracewright.distill.student import StudentShape, check_head, choose_shape
 from tracewright.distill.targets import LoadedTeacher, check_teacher, load_teacher
+from tracewright.pipeline.engines.checkpoint import identify_checkpoint
 from tracewright.pipeline.release import Release, open_release
 from tracewright.schemas import InputError, make_id
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which part of a whole training a run is: the temperature's schedule goes by the whole."""
+
+    begin: float = 0.0
+    end: float = 1.0
+
+    def fraction(self, step: int, steps: int) -> float:
+        """Of the whole training that is done before this step, counted from 1."""
+        return self.begin + (self.end - self.begin) * (step - 1) / steps
+
+
+WHOLE = Part()
 
 
 @dataclass(frozen=True)
@@ -24,40 +47,113 @@ class Course:
     shape: StudentShape
     run: str
     """Hash of all that decides the weights."""
+    start: Path | None = None
+    """The checkpoint that an earlier stage left."""
+    part: Part = WHOLE
+    warnings: tuple[str, ...] = ()
+    """What is unusual about it, in words."""
 
     @property
     def max_tokens(self) -> int:
         """Of an example."""
         return max(map(len, self.data.lessons))
 
+    @property
+    def pairs(self) -> LayerPairs:
+        """The layers that learn from the teacher's."""
+        return LayerPairs.of(self.config.losses, self.shape.layers, int(self.teacher.config.num_hidden_layers))
 
-def prepare_course(config: DistillConfig) -> Course:
+
+def prepare_course(config: DistillConfig, start: Path | None = None, part: Part = WHOLE) -> Course:
     """Open the release, load the teacher, encode the lessons and choose the shape; nothing is trained or written.
+
+    Args:
+        config: of the run.
+        start: the checkpoint that an earlier stage left.
+        part: of a whole training.
 
     Raises:
         InputError: release, teacher and config don't fit each other.
         IntegrityError: the release is damaged.
     """
+    losses = config.losses
     release = open_release(config.release)
-    if config.losses.output and config.losses.targets == "stored":
-        release.logprobs("train")
-        raise InputError(
-            f"{release.manifest.name}@{release.manifest.version} carries stored logprobs, which this version does not "
-            "learn from: set losses.targets to teacher and name the teacher"
-        )
-    teacher = load_teacher(config.teacher, weights=config.losses.output > 0)
-    check_teacher(release, teacher, outputs=config.losses.output > 0)
+    if losses.output.weight and losses.output.targets is Targets.STORED:
+        check_stored(release, losses.output)
+    teacher = load_teacher(config.teacher, weights=losses.needs_teacher or config.student.inherits)
+    check_teacher(release, teacher, outputs=losses.needs_tokens)
     check_head(teacher.config)
+    checkpoint = start or config.student.checkpoint
+    shape, warnings = _read_shape(config, teacher, checkpoint)
     limit = int(teacher.config.max_position_embeddings)
-    data = read_lessons(release, teacher.tokenizer, levels=config.levels, max_tokens=limit)
-    shape = config.student.shape or choose_shape(teacher.config, config.student.share or DEFAULT_SHARE)
-    return Course(config, release, teacher, data, shape, _identify(config, data.digest, teacher, shape))
+    data = read_lessons(release, teacher.tokenizer, levels=config.levels, max_tokens=limit, trace=losses.trace)
+    run = _identify(config, data.digest, teacher, shape, checkpoint, part)
+    return Course(config, release, teacher, data, shape, run, start, part, warnings)
 
 
-def _identify(config: DistillConfig, digest: str, teacher: LoadedTeacher, shape: StudentShape) -> str:
+def _read_shape(
+    config: DistillConfig, teacher: LoadedTeacher, checkpoint: Path | None
+) -> tuple[StudentShape, tuple[str, ...]]:
+    if checkpoint is None:
+        return config.student.shape or choose_shape(teacher.config, config.student.share or DEFAULT_SHARE), ()
+    sizes = read_config(checkpoint)
+    identity = identify_checkpoint(str(checkpoint), None)
+    if identity.tokenizer_hash != teacher.identity.tokenizer_hash:
+        raise InputError(
+            f"the student {checkpoint} has the tokenizer {identity.tokenizer_hash}, its teacher {teacher.name} has "
+            f"{teacher.identity.tokenizer_hash}; expected the same one: distributions over other tokens can't be "
+            "compared. Name a student of the teacher's family"
+        )
+    kinds = str(sizes.get("model_type")), str(teacher.config.model_type)
+    warnings = (
+        f"the student is a {kinds[0]} model and its teacher a {kinds[1]}: maps and states of layers that do different "
+        "things may be no good examples; losses of outputs and text are not concerned",
+    )
+    shape = StudentShape.model_construct(
+        layers=sizes["num_hidden_layers"],
+        hidden_size=sizes["hidden_size"],
+        intermediate_size=sizes["intermediate_size"],
+    )
+    return shape, warnings if kinds[0] != kinds[1] else ()
+
+
+def _identify(
+    config: DistillConfig,
+    digest: str,
+    teacher: LoadedTeacher,
+    shape: StudentShape,
+    checkpoint: Path | None,
+    part: Part,
+) -> str:
     """What decides the weights: not where anything lies, nor how often the run is saved."""
-    settings = config.model_dump(mode="json", include={"levels", "losses", "training"})
-    del settings["training"]["checkpoint_every"]
+    settings: dict[str, Any] = config.model_dump(mode="json", include={"levels", "losses", "training"})
+    del settings["training"]["checkpoint_every"], settings["training"]["tensorboard"]
+    logprobs = config.losses.output.logprobs
+    settings["losses"]["output"]["logprobs"] = hashlib.sha256(logprobs.read_bytes()).hexdigest() if logprobs else None
+    student = config.student.model_dump(mode="json", include={"embeddings", "layers", "lora"})
+    weights = hash_weights(checkpoint) if checkpoint else None
     identity = teacher.identity
-    version = tracewright.__version__
-    return make_id("student", settings, shape.model_dump(), digest, identity.revision, identity.tokenizer_hash, version)
+    where = (part.begin, part.end) if config.losses.output.weight else None
+    return make_id(
+        "student",
+        settings,
+        student,
+        weights,
+        where,
+        shape.model_dump(),
+        digest,
+        identity.revision,
+        identity.tokenizer_hash,
+        tracewright.__version__,
+    )
+
+
+def hash_weights(checkpoint: Path) -> str | None:
+    """SHA-256 over a checkpoint's weight files in the order of their names; None where it has none."""
+    files = sorted(checkpoint.glob("model*.safetensors"))
+    if not files:
+        return None
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

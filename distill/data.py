@@ -10,10 +10,12 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from tracewright.distill.batches import Example
+from tracewright.distill.loss_config import TraceConfig
+from tracewright.distill.step_weights import weigh_tokens
 from tracewright.pipeline.release import Release
 from tracewright.schemas import InputError
 
-_COLUMNS = ("trace_id", "messages", "prompt", "completion", "weight", "level")
+_COLUMNS = ("trace_id", "messages", "prompt", "completion", "steps", "weight", "level", "confidence")
 _SPLIT = "train"
 
 
@@ -24,6 +26,9 @@ class Lesson:
     example: Example
     teacher_prompt: tuple[int, ...]
     """The same as the example's own, but where the teacher had a system text or another template."""
+    trace_id: str = ""
+    level: int | None = None
+    confidence: float | None = None
 
     def __len__(self) -> int:
         return len(self.example)
@@ -51,9 +56,16 @@ class TrainingData:
 
 
 def read_lessons(
-    release: Release, tokenizer: PreTrainedTokenizerBase, *, levels: Collection[int] | None, max_tokens: int
+    release: Release,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    levels: Collection[int] | None,
+    max_tokens: int,
+    trace: TraceConfig | None = None,
 ) -> TrainingData:
     """The training split as lessons: rows of the levels, of at most `max_tokens` tokens, with a weight above 0.
+
+    `trace` says how much each step's tokens count; a row all of whose tokens count nothing is left out.
 
     The prompt is the tokenizer's own chat template, so that what is learnt is what an engine will ask. The completion
     is encoded by itself and ends with the end token: an engine's prompt ends where the completion begins, so no token
@@ -65,7 +77,8 @@ def read_lessons(
         InputError: no row is left to learn, or the tokenizer has no tokens for a text.
     """
     left_out: Counter[str] = Counter()
-    lessons = tuple(_encode_rows(release, tokenizer, levels, max_tokens, left_out))
+    reader = _RowReader(release, tokenizer, trace if trace is not None and trace.by_step else None)
+    lessons = tuple(_encode_rows(reader, levels, max_tokens, left_out))
     if not lessons:
         has = ", ".join(sorted(release.manifest.levels)) or "none"
         raise InputError(
@@ -76,45 +89,63 @@ def read_lessons(
     return TrainingData(lessons, dict(left_out), release.manifest.digest)
 
 
+@dataclass(frozen=True)
+class _RowReader:
+    release: Release
+    tokenizer: PreTrainedTokenizerBase
+    trace: TraceConfig | None
+    """Where it looks at steps."""
+
+    def encode(self, row: dict[str, Any]) -> Lesson:
+        """A row as token ids with weights."""
+        tokenizer = self.tokenizer
+        prompt = str(tokenizer.apply_chat_template(row["messages"][:-1], add_generation_prompt=True, tokenize=False))
+        end = int(tokenizer.eos_token_id)  # pyright: ignore[reportArgumentType]
+        completion = self._encode(row, row["completion"])
+        weights = self._weigh(row) if self.trace else None
+        example = Example(self._encode(row, prompt), (*completion, end), row["weight"], weights)
+        taught = example.prompt if prompt == row["prompt"] else self._encode(row, row["prompt"])
+        return Lesson(example, taught, row["trace_id"], row["level"], row["confidence"])
+
+    def _weigh(self, row: dict[str, Any]) -> tuple[float, ...]:
+        if not self.tokenizer.is_fast:
+            raise InputError(
+                "the tokenizer does not say which characters its tokens stand for, expected a fast one (tokenizer.json)"
+                ": leave confidence, checks, boundary and format of losses.trace out, or convert the tokenizer"
+            )
+        encoded = self.tokenizer(row["completion"], add_special_tokens=False, return_offsets_mapping=True)
+        assert self.trace is not None  # noqa: S101
+        spans: Any = encoded["offset_mapping"]
+        return weigh_tokens(row["completion"], spans, row["steps"], self.trace)
+
+    def _encode(self, row: dict[str, Any], text: str) -> tuple[int, ...]:
+        ids = self.tokenizer.encode(text, add_special_tokens=False)
+        unknown = self.tokenizer.unk_token_id
+        if unknown is not None and unknown in ids:
+            raise InputError(
+                f"{_name(self.release)} holds a text that the tokenizer has no tokens for (trace {row['trace_id']}: "
+                f"{_first_unknown(self.tokenizer, text)!r}), expected the tokenizer of its teacher: name that teacher, "
+                "or release only rows that its tokenizer can write"
+            )
+        return tuple(ids)
+
+
 def _encode_rows(
-    release: Release,
-    tokenizer: PreTrainedTokenizerBase,
-    levels: Collection[int] | None,
-    max_tokens: int,
-    left_out: Counter[str],
+    reader: _RowReader, levels: Collection[int] | None, max_tokens: int, left_out: Counter[str]
 ) -> Iterator[Lesson]:
-    for row in release.iter_rows(_SPLIT, columns=_COLUMNS):
+    for row in reader.release.iter_rows(_SPLIT, columns=_COLUMNS):
         if levels is not None and row["level"] not in levels:
             left_out["other level"] += 1
         elif row["weight"] <= 0:
             left_out["weight 0"] += 1
         else:
-            lesson = _encode_row(release, tokenizer, row)
+            lesson = reader.encode(row)
             if len(lesson) > max_tokens:
                 left_out["too long"] += 1
+            elif not any(lesson.example.weights):
+                left_out["no step to imitate"] += 1
             else:
                 yield lesson
-
-
-def _encode_row(release: Release, tokenizer: PreTrainedTokenizerBase, row: dict[str, Any]) -> Lesson:
-    prompt = str(tokenizer.apply_chat_template(row["messages"][:-1], add_generation_prompt=True, tokenize=False))
-    end = int(tokenizer.eos_token_id)  # pyright: ignore[reportArgumentType]
-    completion = _encode(release, tokenizer, row, row["completion"])
-    example = Example(_encode(release, tokenizer, row, prompt), (*completion, end), row["weight"])
-    same = prompt == row["prompt"]
-    return Lesson(example, example.prompt if same else _encode(release, tokenizer, row, row["prompt"]))
-
-
-def _encode(release: Release, tokenizer: PreTrainedTokenizerBase, row: dict[str, Any], text: str) -> tuple[int, ...]:
-    ids = tokenizer.encode(text, add_special_tokens=False)
-    unknown = tokenizer.unk_token_id
-    if unknown is not None and unknown in ids:
-        raise InputError(
-            f"{_name(release)} holds a text that the tokenizer has no tokens for (trace {row['trace_id']}: "
-            f"{_first_unknown(tokenizer, text)!r}), expected the tokenizer of its teacher: name that teacher, or "
-            "release only rows that its tokenizer can write"
-        )
-    return tuple(ids)
 
 
 def _first_unknown(tokenizer: PreTrainedTokenizerBase, text: str) -> str:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from tracewright.distill.board import Board
 from tracewright.schemas.base import Frozen
 
 LOSSES = "losses.jsonl"
@@ -25,12 +26,13 @@ class LossRecord(Frozen):
 class LossCurve:
     """`losses.jsonl`, a line every few steps; what a killed run wrote after its last saved state is cut off."""
 
-    def __init__(self, out: Path, step: int) -> None:
+    def __init__(self, out: Path, step: int, *, board: bool = False) -> None:
         self._path = out / LOSSES
         kept = [record for record in read_losses(out) if record.step <= step]
         self._path.write_text("".join(f"{record.model_dump_json()}\n" for record in kept))
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._steps = 0
+        self._board = Board(out, step) if board else None
         self._last = kept[-1].losses if kept else {}
 
     def add(self, step: int, losses: dict[str, float], learning_rate: float, tokens_per_second: float) -> None:
@@ -45,6 +47,8 @@ class LossCurve:
             )
             with self._path.open("a") as file:
                 file.write(record.model_dump_json() + "\n")
+            if self._board is not None:
+                self._board.add(record.step, means | {"learning rate": learning_rate, "tokens/s": tokens_per_second})
 
     def close(self) -> dict[str, float]:
         """The means since the last line, or that line's own."""

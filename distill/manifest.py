@@ -34,6 +34,10 @@ class TrainingManifest(Frozen):
     losses: LossConfig
     training: TrainingConfig
     code_version: str
+    code_sha256: str = ""
+    """Of the source files that training runs."""
+    warnings: tuple[str, ...] = ()
+    """What was unusual about it."""
     shape: StudentShape
     parameters: int
     teacher_parameters: int
@@ -52,6 +56,10 @@ class TrainingManifest(Frozen):
     """Read in training, prompts too, padding not."""
     seconds: float
     """Of training, interruptions not counted."""
+    predicted_memory_bytes: int = 0
+    """What the training was expected to take beside the libraries."""
+    peak_memory_bytes: int = 0
+    """The process's largest resident set."""
 
 
 def read_training_manifest(checkpoint: Path) -> TrainingManifest | None:

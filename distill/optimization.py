@@ -22,8 +22,9 @@ class Optimizer:
     """
 
     def __init__(self, model: nn.Module, learning_rate: float, total_steps: int) -> None:
-        matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
-        rest = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+        learnt = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        matrices = [p for name, p in learnt if _is_inner(name, p)]
+        rest = [p for name, p in learnt if not _is_inner(name, p)]
         self._parameters = [*matrices, *rest]
         self._optimizers: list[torch.optim.Optimizer] = [
             torch.optim.Muon(matrices, lr=learning_rate, weight_decay=0.01, momentum=0.95),
@@ -69,6 +70,10 @@ class Optimizer:
                 if int(owner) == number:
                     state.setdefault(int(parameter), {})[name] = value
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _is_inner(name: str, parameter: torch.Tensor) -> bool:
+    return parameter.ndim == 2 and "embed" not in name and "lm_head" not in name
 
 
 def scale_learning_rate(step: int, total_steps: int) -> float:

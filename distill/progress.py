@@ -26,6 +26,10 @@ class TrainingStep:
     tokens_per_second: float
     """Since the training began or was resumed."""
     seconds_left: float
+    temperature: float | None = None
+    """Of the output loss; None where there is none."""
+    stage: str = ""
+    """Which of the config's stages it is."""
 
 
 class Clock:

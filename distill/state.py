@@ -23,7 +23,7 @@ _MODEL, _OPTIMIZER = "model/", "optimizer/"
 
 def save_state(folder: Path, run: str, position: Position, model: nn.Module, optimizer: Optimizer) -> None:
     """Write the state aside and rename it: after a crash it is the old one or the new one."""
-    tensors = {f"{_MODEL}{name}": value.detach() for name, value in model.named_parameters()}
+    tensors = {f"{_MODEL}{name}": value.detach() for name, value in model.named_parameters() if value.requires_grad}
     tensors |= {f"{_OPTIMIZER}{name}": value for name, value in optimizer.tensors().items()}
     metadata = {_RUN: run, **{name: repr(value) for name, value in asdict(position).items()}}
     aside = folder / f".{STATE}.{os.getpid()}.partial"
@@ -59,7 +59,7 @@ def load_state(folder: Path, run: str, model: nn.Module, optimizer: Optimizer) -
 def _restore(
     path: Path, model: nn.Module, optimizer: Optimizer, tensors: Mapping[str, torch.Tensor], steps_done: int
 ) -> None:
-    parameters = dict(model.named_parameters())
+    parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
     saved = {name.removeprefix(_MODEL): value for name, value in tensors.items() if name.startswith(_MODEL)}
     if {name: p.shape for name, p in parameters.items()} != {name: value.shape for name, value in saved.items()}:
         raise IntegrityError(f"{path} does not fit the student's shape: remove it to train from the beginning")

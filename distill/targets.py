@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 
 from tracewright.distill.batches import IGNORED, collate
 from tracewright.distill.data import Lesson
-from tracewright.distill.losses import WholeDistribution
+from tracewright.distill.losses import HiddenDistribution, WholeDistribution
 from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.engines.checkpoint import CheckpointIdentity, identify_checkpoint
 from tracewright.pipeline.release import Release
@@ -74,7 +74,7 @@ def check_teacher(release: Release, teacher: LoadedTeacher, *, outputs: bool) ->
         return
     known = [share.teacher for share in release.manifest.teachers]
     name = f"{release.manifest.name}@{release.manifest.version}"
-    advice = "name its teacher under `teacher`, or set losses.output to 0 to learn from the text alone"
+    advice = "name its teacher under `teacher`, or set losses to {trace: 1} to learn from the text alone"
     if any(one.tokenizer_hash != teacher.identity.tokenizer_hash for one in known):
         raise InputError(
             f"{name} was written with the tokenizer {'; '.join(sorted({one.tokenizer_hash for one in known}))}, "
@@ -100,10 +100,10 @@ class TeacherLogits:
         size = sum(len(lesson.example.completion) for lesson in lessons) * teacher.vocabulary * 4
         self._kept: dict[Lesson, torch.Tensor] = self._ask_all(lessons) if size <= cache_limit_bytes else {}
 
-    def of(self, lessons: Sequence[Lesson]) -> WholeDistribution:
+    def of(self, lessons: Sequence[Lesson]) -> WholeDistribution | HiddenDistribution:
         """The distributions at a batch's learnt positions, example after example, over the real tokens alone."""
         if not self._kept:
-            return WholeDistribution(torch.cat(self._ask(lessons)))
+            return self._ask_hidden(lessons)
         return WholeDistribution(torch.cat([self._kept[lesson] for lesson in lessons]))
 
     def _ask_all(self, lessons: Sequence[Lesson]) -> dict[Lesson, torch.Tensor]:
@@ -115,10 +115,21 @@ class TeacherLogits:
         return kept
 
     @torch.no_grad()
+    def _ask_hidden(self, lessons: Sequence[Lesson]) -> HiddenDistribution:
+        """Without logits: at a large vocabulary those of a batch would not fit."""
+        batch = collate([lesson.taught for lesson in lessons], pad_id=0)
+        model = self._teacher.model
+        hidden_B_L_H = model.base_model(input_ids=batch.tokens_B_L.to(model.device)).last_hidden_state
+        learnt_B_L = batch.labels_B_L[:, 1:] != IGNORED
+        head_V_H = model.get_output_embeddings().weight[: self._teacher.vocabulary]
+        return HiddenDistribution(hidden_B_L_H[:, :-1][learnt_B_L.to(model.device)], head_V_H)
+
+    @torch.no_grad()
     def _ask(self, lessons: Sequence[Lesson]) -> list[torch.Tensor]:
         batch = collate([lesson.taught for lesson in lessons], pad_id=0)
-        logits_B_L_V = self._teacher.model(input_ids=batch.tokens_B_L).logits
-        learnt_B_L = batch.labels_B_L[:, 1:] != IGNORED
+        model = self._teacher.model
+        logits_B_L_V = model(input_ids=batch.tokens_B_L.to(model.device)).logits
+        learnt_B_L = (batch.labels_B_L[:, 1:] != IGNORED).to(model.device)
         return [
             logits_L_V[:-1][learnt_L, : self._teacher.vocabulary].float()
             for logits_L_V, learnt_L in zip(logits_B_L_V, learnt_B_L, strict=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import itertools
-import random
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,39 +13,51 @@ from typing import Any
 import torch
 
 import tracewright
-from tracewright.distill.batches import IGNORED, batch_by_length, collate
 from tracewright.distill.cards import write_student_card
 from tracewright.distill.checkpoint import save_checkpoint
-from tracewright.distill.config import DistillConfig, LossConfig
-from tracewright.distill.course import Course, prepare_course
+from tracewright.distill.code_version import hash_code
+from tracewright.distill.config import DistillConfig, TrainingConfig
+from tracewright.distill.course import WHOLE, Course, Part, prepare_course
 from tracewright.distill.data import Lesson
+from tracewright.distill.first_weights import Untrained, make_student
+from tracewright.distill.learning import Learner, Totals, learn_batch
+from tracewright.distill.lesson_order import draw_batches
+from tracewright.distill.loss_config import LossConfig
 from tracewright.distill.loss_curve import LossCurve
-from tracewright.distill.losses import Outcomes, Positions, TokenLosses, measure_tokens
 from tracewright.distill.manifest import FORMAT, MANIFEST, TrainingManifest, read_training_manifest, write_whole
+from tracewright.distill.memory import measure_peak_memory, predict_memory
 from tracewright.distill.optimization import Optimizer
 from tracewright.distill.progress import Clock, Position, TrainingStep
 from tracewright.distill.state import STATE, load_state, save_state
-from tracewright.distill.student import build_student, count_parameters
-from tracewright.distill.targets import TeacherLogits
+from tracewright.distill.student import count_parameters
+from tracewright.distill.teaching import TeachingSource
 from tracewright.schemas import InputError, IntegrityError
 
 WEIGHTS = "model.safetensors"
-_WINDOW = 2048
-"""Examples that are sorted by length together."""
-_LENGTH_MULTIPLE = 8
-"""Lengths are padded to it: fewer shapes, each of which CPU kernels keep memory for."""
 _EAGER_MAX_TOKENS = 1024
 """Up to this length plain attention is used: at 90 tokens it trained a student of 84,000 parameters at 55,000 tokens a
 second where the fused CPU kernel reached 40,000. Its memory grows with the square of the length."""
 
 
 def train_student(
-    config: DistillConfig, out: Path, report: Callable[[TrainingStep], None] = lambda _: None
+    config: DistillConfig,
+    out: Path,
+    report: Callable[[TrainingStep], None] = lambda _: None,
+    *,
+    start: Path | None = None,
+    part: Part = WHOLE,
 ) -> TrainingManifest:
     """Train the config's student into `out`, go on with a killed run there, or take the finished one that is there.
 
     The same config, release, teacher, machine and number of threads give the same weights, however often the run was
     killed and started again. `out` holds only safetensors, JSON and text.
+
+    Args:
+        config: of the run; its stages are not looked at.
+        out: the student's folder.
+        report: told of every step.
+        start: the checkpoint that an earlier stage left.
+        part: of a whole training, for the temperature's schedule.
 
     Raises:
         InputError: release, teacher and config don't fit each other, `out` holds another run's student, or another
@@ -55,19 +66,26 @@ def train_student(
     """
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)
-    course = prepare_course(config)
+    course = prepare_course(config, start, part)
     finished = read_training_manifest(out)
     if finished is not None:
         return _check_same_run(finished, course, out)
     out.mkdir(parents=True, exist_ok=True)
     with _hold(out):
-        model = build_student(course.teacher.config, course.shape, config.training.seed)
-        if course.max_tokens <= _EAGER_MAX_TOKENS:
-            model.set_attn_implementation("eager")
-        optimizer = Optimizer(model, config.training.learning_rate, config.training.steps)
-        position = load_state(out, course.run, model, optimizer)
-        position, losses = _run(course, model, optimizer, position, out, report)
-        return _finish(course, model, position, losses, out)
+        untrained = make_student(course)
+        learner = make_learner(course, untrained.model)
+        optimizer = Optimizer(learner, config.training.learning_rate, config.training.steps)
+        position = load_state(out, course.run, learner, optimizer)
+        position, losses = _run(course, learner, optimizer, position, out, report)
+        return _finish(course, untrained, position, losses, out)
+
+
+def make_learner(course: Course, model: Any) -> Learner:
+    """The student with what is learnt beside it, on the device that there is."""
+    if course.pairs.attention or course.max_tokens <= _EAGER_MAX_TOKENS:
+        model.set_attn_implementation("eager")
+    width = int(course.teacher.config.hidden_size)
+    return Learner(model, course.teacher.vocabulary, course.pairs, width).train()
 
 
 @contextmanager
@@ -81,19 +99,6 @@ def _hold(out: Path) -> Generator[None]:
                 f"another process is training {out}: wait for it to end, or choose another `out`"
             ) from error
         yield
-
-
-def _draw_batches(lessons: Sequence[Lesson], batch_size: int, seed: int, start: int) -> Iterator[list[Lesson]]:
-    """Batches without end, each pass over the lessons in another order; the first `start` of them are passed over."""
-
-    def passes() -> Iterator[Lesson]:
-        for number in itertools.count():
-            order = list(lessons)
-            random.Random(f"{seed}/{number}").shuffle(order)  # noqa: S311 - reproducible, nothing secret
-            yield from order
-
-    rng = random.Random(seed)  # noqa: S311 - reproducible, nothing secret
-    return itertools.islice(batch_by_length(passes(), batch_size=batch_size, window=_WINDOW, rng=rng), start, None)
 
 
 def _check_same_run(finished: TrainingManifest, course: Course, out: Path) -> TrainingManifest:
@@ -114,56 +119,66 @@ def _hash_weights(out: Path) -> str | None:
 
 def _run(
     course: Course,
-    model: Any,
+    learner: Learner,
     optimizer: Optimizer,
     position: Position,
     out: Path,
     report: Callable[[TrainingStep], None],
 ) -> tuple[Position, dict[str, float]]:
     """Train from a position to the end; gives the last means of the losses."""
-    settings = course.config.training
-    targets = TeacherLogits(course.teacher, course.data.lessons) if course.config.losses.output else None
-    clock = Clock(position)
-    curve = LossCurve(out, position.step)
-    batches = _draw_batches(course.data.lessons, settings.batch_size, settings.seed, start=position.step)
+    settings, losses = course.config.training, course.config.losses
+    source = TeachingSource(course)
+    clock, curve = Clock(position), LossCurve(out, position.step, board=settings.tensorboard)
+    batches = draw_batches(course.data.lessons, settings, start=position.step)
     for step, lessons in zip(range(position.step + 1, settings.steps + 1), batches, strict=False):
-        wanted = targets.of(lessons) if targets else None
-        parts = learn_batch(model, lessons, course.config.losses, wanted, course.teacher.vocabulary)
+        fraction = course.part.fraction(step, settings.steps)
+        parts = _learn_in_parts(learner, lessons, settings, losses, source, fraction)
         rate = settings.learning_rate * optimizer.step()
         position = clock.advance(sum(map(len, lessons)))
         curve.add(step, parts, rate, clock.tokens_per_second)
-        report(TrainingStep(step, settings.steps, parts, rate, clock.tokens_per_second, clock.left(settings.steps)))
+        temperature = losses.output.temperature * losses.output.schedule.factor(fraction)
+        report(
+            TrainingStep(
+                step,
+                settings.steps,
+                parts,
+                rate,
+                clock.tokens_per_second,
+                clock.left(settings.steps),
+                temperature if losses.output.weight else None,
+            )
+        )
         if step % settings.checkpoint_every == 0 and step < settings.steps:
-            save_state(out, course.run, position, model, optimizer)
+            save_state(out, course.run, position, learner, optimizer)
     return position, curve.close()
 
 
-def learn_batch(
-    model: Any,
-    lessons: Sequence[Lesson],
+def _learn_in_parts(
+    learner: Learner,
+    lessons: list[Lesson],
+    settings: TrainingConfig,
     losses: LossConfig,
-    teacher: Outcomes | None,
-    vocabulary: int,
+    source: TeachingSource,
+    fraction: float,
 ) -> dict[str, float]:
-    """One batch: forward, losses over what the teacher wrote, backward; the gradients are in the model.
-
-    Gives the parts of the loss.
-    """
-    batch = collate([lesson.example for lesson in lessons], pad_id=0, multiple=_LENGTH_MULTIPLE)
-    labels_B_L = batch.labels_B_L[:, 1:]
-    learnt_B_L = labels_B_L != IGNORED
-    hidden_N_H = model.base_model(input_ids=batch.tokens_B_L).last_hidden_state[:, :-1][learnt_B_L]
-    weights_N = torch.tensor([lesson.example.weight for lesson in lessons for _ in lesson.example.completion])
-    positions = Positions(labels_B_L[learnt_B_L], weights_N, teacher)
-    head_V_H = model.get_output_embeddings().weight[:vocabulary]
-    loss = measure_tokens(hidden_N_H, head_V_H, positions, TokenLosses.of(losses))
-    loss.total.backward()
-    parts = {"trace": loss.trace.item()}
-    return parts | {"output": loss.output.item()} if teacher else parts
+    """One batch, a few of its lessons at a time: every part is divided by the whole batch's sums."""
+    totals = Totals.of(lessons, losses)
+    size = -(-len(lessons) // settings.accumulate)
+    sums: defaultdict[str, float] = defaultdict(float)
+    for start in range(0, len(lessons), size):
+        some = lessons[start : start + size]
+        taught = source.of(some, fraction)
+        parts = learn_batch(learner, some, losses, taught, fraction=fraction, totals=totals, packing=settings.packing)
+        for name, value in parts.items():
+            sums[name] += value
+    return dict(sums)
 
 
-def _finish(course: Course, model: Any, position: Position, losses: dict[str, float], out: Path) -> TrainingManifest:
-    save_checkpoint(model.eval(), course.teacher.tokenizer, out)
+def _finish(
+    course: Course, untrained: Untrained, position: Position, losses: dict[str, float], out: Path
+) -> TrainingManifest:
+    model = untrained.finish().eval()
+    save_checkpoint(model, course.teacher.tokenizer, out)
     config, manifest = course.config, course.release.manifest
     written = TrainingManifest(
         format=FORMAT,
@@ -178,6 +193,8 @@ def _finish(course: Course, model: Any, position: Position, losses: dict[str, fl
         losses=config.losses,
         training=config.training,
         code_version=tracewright.__version__,
+        code_sha256=hash_code(),
+        warnings=course.warnings,
         shape=course.shape,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         teacher_parameters=count_parameters(course.teacher.config),
@@ -190,6 +207,8 @@ def _finish(course: Course, model: Any, position: Position, losses: dict[str, fl
         final_losses=losses,
         tokens=position.tokens,
         seconds=round(position.seconds, 3),
+        predicted_memory_bytes=predict_memory(course, model),
+        peak_memory_bytes=measure_peak_memory(),
     )
     write_student_card(out, written)
     write_whole(out / MANIFEST, written)

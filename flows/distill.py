@@ -23,6 +23,7 @@ from tracewright.distill.comparison import (
 )
 from tracewright.distill.config import DistillConfig, TrainingConfig
 from tracewright.distill.evaluation import Evaluation
+from tracewright.distill.loss_config import LossConfig
 from tracewright.distill.manifest import TrainingManifest
 from tracewright.distill.progress import Stopwatch, TrainingStep
 from tracewright.distill.quantization_report import QuantizationReport
@@ -41,6 +42,7 @@ STUDENT_LEVELS = (1, 2)
 _DEMO_STEPS = 3000
 _DEMO_STEPS_PER_PROBLEM = 0.5
 """About thirty passes over the traces of 1 and 2 operators; a small demo trains as long on each of its few traces."""
+_DEMO_LOSSES = LossConfig.of(output=0.5, trace=0.5)
 _DEMO_MAX_TOKENS = 160
 """The longest solution of two operators has about 100 tokens; what goes on beyond is lost in a loop."""
 _FOLDER_DIGITS = 12
@@ -159,7 +161,12 @@ def demo_config(release_dir: Path, out: Path, training: TrainingConfig) -> Disti
     """The main job's config, with a folder of its own for each release and each way of training."""
     digest = open_release(release_dir).manifest.digest
     config = DistillConfig(
-        release=release_dir.resolve(), out=out, levels=STUDENT_LEVELS, training=training, control=True
+        release=release_dir.resolve(),
+        out=out,
+        levels=STUDENT_LEVELS,
+        losses=_DEMO_LOSSES,
+        training=training,
+        control=True,
     )
     settings = config.model_dump(mode="json", exclude={"release", "out"})
     return config.model_copy(update={"out": out.resolve() / make_id(digest, settings, __version__)[:_FOLDER_DIGITS]})

@@ -35,7 +35,7 @@ def describe_origins(students: DemoStudents) -> tuple[str, str, str, str]:
         "ships with tracewright",
         f"{_share(students.control_manifest)} of the teacher's parameters; learnt the text alone",
         f"{_share(students.student_manifest)} of the teacher's parameters; learnt the text and the teacher's "
-        f"distributions at temperature {students.student_manifest.losses.temperature:g}",
+        f"distributions at temperature {students.student_manifest.losses.output.temperature:g}",
         f"the student with weights and activations in int8: {format_share(students.size_ratio)} of its bytes",
     )
 

@@ -20,7 +20,7 @@ import math
 
 import torch
 
-from tracewright.distill.config import Divergence
+from tracewright.distill.loss_config import Divergence
 
 
 def measure_divergence(

@@ -16,9 +16,13 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from tracewright.distill.config import Divergence
+from tracewright.distill.loss_config import Divergence
 from tracewright.distill.losses.distributions import Outcomes
 from tracewright.distill.losses.divergences import measure_divergence
+from tracewright.distill.losses.sampled import SampledDistribution
+
+Teaching = Outcomes | SampledDistribution
+"""What an output loss can learn from."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,12 @@ class OutputLoss:
     divergence: Divergence = Divergence.FORWARD_KL
     beta: float = 0.5
 
-    def measure(self, logits_N_V: torch.Tensor, teacher: Outcomes) -> tuple[torch.Tensor, torch.Tensor]:
+    def measure(self, logits_N_V: torch.Tensor, teacher: Teaching) -> tuple[torch.Tensor, torch.Tensor]:
         """Each position's loss (N) and the gradient of its logits (N × V); V is the number of real tokens."""
         log_q_N_V = functional.log_softmax(logits_N_V / self.temperature, dim=-1)
+        if isinstance(teacher, SampledDistribution):
+            values_N, gradient_N_V = teacher.measure(log_q_N_V)
+            return values_N * self.temperature**2, gradient_N_V.mul_(self.temperature)
         log_q_N_B = teacher.student(log_q_N_V)
         values_N, flow_N_B, q_N_B = measure_divergence(
             teacher.teacher(self.temperature), log_q_N_B, self.divergence, self.beta

@@ -12,9 +12,8 @@ from typing import Any, cast
 
 import torch
 
-from tracewright.distill.config import LossConfig
-from tracewright.distill.losses.distributions import Outcomes
-from tracewright.distill.losses.output import OutputLoss
+from tracewright.distill.loss_config import LossConfig
+from tracewright.distill.losses.output import OutputLoss, Teaching
 from tracewright.distill.losses.trace import measure_trace_loss
 
 CHUNK_BYTES = 64 * 2**20
@@ -29,7 +28,7 @@ class Positions:
     """The teacher's tokens."""
     weights_N: torch.Tensor
     """Each position's weight in the trace loss; not below 0."""
-    teacher: Outcomes | None = None
+    teacher: Teaching | None = None
     """Where an output loss is asked for."""
 
     def rows(self, rows: slice) -> Positions:
@@ -48,11 +47,17 @@ class TokenLosses:
     """Where `output` is above 0."""
 
     @classmethod
-    def of(cls, config: LossConfig) -> TokenLosses:
-        """A config's, with weights that sum to one."""
-        total = config.trace + config.output
-        how = OutputLoss(config.temperature, config.divergence, config.beta)
-        return cls(config.trace / total, config.output / total, how)
+    def of(cls, config: LossConfig, fraction: float = 0.0) -> TokenLosses:
+        """A config's, as its shares of all losses' weights.
+
+        Args:
+            config: the losses.
+            fraction: of the training that is done, for the temperature's schedule.
+        """
+        output = config.output
+        temperature = output.temperature * output.schedule.factor(fraction)
+        how = OutputLoss(temperature, output.divergence, output.beta)
+        return cls(config.trace.weight / config.total, output.weight / config.total, how)
 
     def measure(self, logits_N_V: torch.Tensor, positions: Positions, divisors: Divisors) -> Measured:
         """Values and gradient of some positions, as their part of the mean over all."""

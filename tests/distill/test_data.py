@@ -13,9 +13,9 @@ import torch
 
 from tracewright.distill.arithmetic_model import ASSISTANT, END, USER, build_tokenizer
 from tracewright.distill.batches import collate
-from tracewright.distill.config import LossConfig
 from tracewright.distill.data import TrainingData, read_lessons
-from tracewright.distill.training import learn_batch
+from tracewright.distill.learning import Learner, learn_batch
+from tracewright.distill.loss_config import TEXT_ONLY
 from tracewright.pipeline.release import open_release
 from tracewright.schemas import InputError, IntegrityError
 
@@ -36,9 +36,13 @@ class FreeLogits(torch.nn.Module):
 
         self.head = torch.nn.Linear(len(TOKENIZER), len(TOKENIZER), bias=False).requires_grad_(False)
         torch.nn.init.eye_(self.head.weight)
+        self.config = SimpleNamespace(tie_word_embeddings=False)
 
     def base_model(self, input_ids: torch.Tensor) -> SimpleNamespace:
         return SimpleNamespace(last_hidden_state=self.logits[:, : input_ids.shape[1]])
+
+    def get_input_embeddings(self) -> torch.nn.Module:
+        return self.head
 
     def get_output_embeddings(self) -> torch.nn.Module:
         return self.head
@@ -59,7 +63,7 @@ def test_the_loss_looks_at_exactly_the_positions_before_what_the_teacher_wrote(r
     lessons = list(read(release, levels=(1, 3)).lessons[:6])
     batch = collate([lesson.example for lesson in lessons], pad_id=0, multiple=8)
     model = FreeLogits(*batch.tokens_B_L.shape)
-    learn_batch(model, lessons, LossConfig(output=0.0), None, len(TOKENIZER))
+    learn_batch(Learner(model, len(TOKENIZER)), lessons, TEXT_ONLY)
     assert model.logits.grad is not None
     touched_B_L = model.logits.grad.abs().sum(dim=-1) > 0
     for row, lesson in enumerate(lessons):
@@ -78,7 +82,7 @@ def test_changing_any_one_token_changes_the_loss_where_the_teacher_wrote_it_and_
         from dataclasses import replace
 
         changed = replace(lesson, example=replace(example, prompt=prompt, completion=completion))
-        return learn_batch(model, [changed], LossConfig(output=0.0), None, len(TOKENIZER))["trace"]
+        return learn_batch(Learner(model, len(TOKENIZER)), [changed], TEXT_ONLY)["trace"]
 
     before = measure(example.prompt, example.completion)
     for place in range(len(example)):

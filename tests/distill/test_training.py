@@ -10,7 +10,8 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from tracewright.distill.config import DistillConfig, LossConfig
+from tracewright.distill.config import DistillConfig
+from tracewright.distill.loss_config import LossConfig
 from tracewright.distill.loss_curve import LOSSES, read_losses
 from tracewright.distill.manifest import MANIFEST, TrainingManifest
 from tracewright.distill.progress import TrainingStep
@@ -96,7 +97,8 @@ def test_a_state_of_another_shape_is_refused(make_config: MakeConfig, tmp_path: 
     with safe_open(state, "pt") as file:
         metadata = file.metadata()
     tensors = load_file(state)
-    tensors["model/model.norm.weight"] = tensors["model/model.norm.weight"][:-1]
+    name = "model/student.model.norm.weight"
+    tensors[name] = tensors[name][:-1]
     save_file(tensors, state, metadata)
     with pytest.raises(IntegrityError, match="does not fit the student's shape"):
         train_student(config, tmp_path / "s")
@@ -144,7 +146,7 @@ def test_the_manifest_says_what_the_student_was_made_from(finished: Finished) ->
     written = json.loads((folder / MANIFEST).read_text())
     assert TrainingManifest.model_validate_json((folder / MANIFEST).read_bytes()) == manifest
     assert written["release"] == "worked@1" and len(written["release_digest"]) == 64
-    assert written["training"]["seed"] == 0 and written["losses"] == config.losses.model_dump()
+    assert written["training"]["seed"] == 0 and written["losses"] == config.losses.model_dump(mode="json")
     assert written["teacher_parameters"] == 1_249_920
     assert written["parameters"] == sum(tensor.numel() for tensor in load_file(folder / WEIGHTS).values())
     assert written["left_out"].keys() == {"other level"}
@@ -163,8 +165,8 @@ def test_the_loss_curve_has_every_part_and_falls(make_config: MakeConfig, tmp_pa
     train_student(make_config(training={"steps": 40}), tmp_path / "s")
     records = read_losses(tmp_path / "s")
     assert [record.step for record in records] == [10, 20, 30, 40]
-    for part in ("trace", "output"):
-        assert records[-1].losses[part] < 0.95 * records[0].losses[part]
+    for part, fall in (("trace", 0.95), ("output", 0.95), ("attention", 1.0)):
+        assert records[-1].losses[part] < fall * records[0].losses[part]
     assert records[-1].learning_rate == 0.0 and records[1].learning_rate == 0.01
     with (tmp_path / "s" / LOSSES).open("a") as file:
         file.write('{"step": 50, "los')
@@ -174,16 +176,16 @@ def test_the_loss_curve_has_every_part_and_falls(make_config: MakeConfig, tmp_pa
 def test_the_control_differs_in_the_output_loss_alone(finished: Finished, tmp_path: Path) -> None:
     config, student, _ = finished
     control = train_student(config.as_control, tmp_path / "control")
-    assert control.losses == LossConfig(trace=1.0, output=0.0)
+    assert control.losses == LossConfig.of(trace=1.0)
     same = {"shape", "training", "examples", "tokens", "release_digest", "parameters", "learnt_tokens"}
     assert control.model_dump(include=same) == student.model_dump(include=same)
-    assert control.final_losses.keys() == {"trace"} and student.final_losses.keys() == {"trace", "output"}
+    assert control.final_losses.keys() == {"trace"} and student.final_losses.keys() == {"trace", "output", "attention"}
     assert control.weights_sha256 != student.weights_sha256
 
 
 def test_stored_logprobs_are_refused_where_the_release_has_none(make_config: MakeConfig, tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="worked@1 carries no teacher logprobs: train on the text, or make"):
-        train_student(make_config(losses={"targets": "stored"}), tmp_path / "s")
+        train_student(make_config(losses={"output": {"targets": "stored"}}), tmp_path / "s")
     assert not (tmp_path / "s").exists()
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from tracewright.distill.config import Divergence, LossConfig
+from tracewright.distill.loss_config import Divergence, LossConfig
 from tracewright.distill.losses import (
     Divisors,
     HiddenDistribution,
@@ -278,7 +278,7 @@ def test_storing_every_token_but_one_is_storing_the_distribution() -> None:
 @pytest.mark.parametrize("weights", [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5), (3.0, 1.0)])
 def test_losses_are_combined_by_the_ratio_of_their_weights(weights: tuple[float, float]) -> None:
     student, teacher = draw(10, 6, 13), WholeDistribution(draw(10, 6, 14))
-    losses = TokenLosses.of(LossConfig(trace=weights[0], output=weights[1]))
+    losses = TokenLosses.of(LossConfig.of(trace=weights[0], output=weights[1]))
     combined = measure(student, losses, 6, teacher)
     trace = float(measure(student, TokenLosses(1.0), 6).trace)
     output = float(measure(student, output_only(2.0), 6, teacher).output)
@@ -289,4 +289,4 @@ def test_losses_are_combined_by_the_ratio_of_their_weights(weights: tuple[float,
 
 def test_weights_that_leave_nothing_to_learn_are_refused() -> None:
     with pytest.raises(ValueError, match="give one of them a weight"):
-        LossConfig(trace=0.0, output=0.0)
+        LossConfig.of(trace=0.0, output=0.0)

@@ -1,0 +1,48 @@
+"""What the teacher says of a batch: its distributions, wherever they come from, its maps and its states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracewright.distill.course import Course
+from tracewright.distill.data import Lesson
+from tracewright.distill.insides import TeacherInsides
+from tracewright.distill.learning import Taught
+from tracewright.distill.loss_config import Targets
+from tracewright.distill.losses import SampledDistribution, Teaching
+from tracewright.distill.stored import StoredDistributions, read_table
+from tracewright.distill.targets import TeacherLogits
+
+
+class TeachingSource:
+    """The teacher of a run; what it is asked for depends on the losses that have a weight."""
+
+    def __init__(self, course: Course) -> None:
+        config, lessons = course.config.losses, course.data.lessons
+        self._output = config.output
+        self._logits: TeacherLogits | None = None
+        self._stored: StoredDistributions | None = None
+        self._insides: TeacherInsides | None = None
+        if config.output.weight and config.output.targets is Targets.TEACHER:
+            self._logits = TeacherLogits(course.teacher, lessons)
+        if config.output.weight and config.output.targets is Targets.STORED:
+            table = read_table(course.release, config.output)
+            self._stored = StoredDistributions(table, lessons, course.teacher.identity.tokenizer_hash)
+        if course.pairs:
+            self._insides = TeacherInsides(course.teacher, course.pairs, config.attention)
+            self._insides.fill(lessons)
+
+    def of(self, lessons: Sequence[Lesson], fraction: float) -> Taught:
+        """For some lessons, when this fraction of the training is done."""
+        insides = self._insides.of(lessons) if self._insides else ()
+        return Taught(self._teaching(lessons, fraction), insides)
+
+    def _teaching(self, lessons: Sequence[Lesson], fraction: float) -> Teaching | None:
+        if self._logits is not None:
+            return self._logits.of(lessons)
+        if self._stored is not None:
+            temperature = self._output.temperature * self._output.schedule.factor(fraction)
+            return self._stored.of(lessons, temperature)
+        if self._output.weight:
+            return SampledDistribution.drawn([token for one in lessons for token in one.example.completion])
+        return None
