@@ -10,7 +10,7 @@ import orjson
 
 
 def dump_json(value: Mapping[str, Any]) -> bytes:
-    """One line without its end; numbers that are not finite become null.
+    """One line without its end, dataclasses as objects; numbers that are not finite become null.
 
     A row with the logprobs of 220 tokens takes 0.07 ms, with `json` 0.15.
     """
@@ -18,7 +18,8 @@ def dump_json(value: Mapping[str, Any]) -> bytes:
         return orjson.dumps(value)
     except TypeError:
         # Engines do give lone surrogates now and then: judging them is another stage's business.
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=vars)
+        return text.encode("utf-8", "surrogatepass")
 
 
 def load_json(data: bytes) -> Any:

@@ -72,6 +72,9 @@ class TeacherConfig(Frozen):
     seed: int = Field(default=0, ge=0, le=_MAX_SEED)
     logprobs: int = Field(default=0, ge=0, le=_MAX_LOGPROBS)
     """How many of the likeliest tokens to take the logprobs of, at each place; 0: only the sampled token's."""
+    keep_top_logprobs: bool = False
+    """For `vllm` and `embedded`: whether the likeliest tokens of every place are kept beside the shards, for training
+    on the teacher's distributions. A token takes some 3 bytes for each of the `logprobs`."""
     max_in_flight: int = Field(default=256, ge=1, le=_MAX_IN_FLIGHT)
     """Requests that the engine works on at the same time, at most."""
     deadline_seconds: float = Field(default=900.0, gt=0.0)
@@ -106,6 +109,10 @@ class TeacherConfig(Frozen):
             raise ValueError(f"base_urls is for engine server; engine {self.engine} takes none")
         if self.engine != "embedded" and self.model is None:
             raise ValueError(f"engine {self.engine} needs model: a name or a folder")
+        if self.keep_top_logprobs and self.engine == "server":
+            raise ValueError("keep_top_logprobs needs token ids, which servers don't give: use engine vllm")
+        if self.keep_top_logprobs and not self.logprobs and self.engine != "embedded":
+            raise ValueError("keep_top_logprobs keeps the `logprobs` likeliest tokens: set logprobs, to 32 for example")
         if self.engine == "server" and self.engine_args:
             raise ValueError("engine_args is for an engine that tracewright starts; engine server takes none")
         return self

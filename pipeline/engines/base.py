@@ -29,6 +29,19 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Distributions:
+    """The likeliest tokens at each of a completion's places, its end included. n tokens, k of them; raw logprobs."""
+
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    top_ids: tuple[tuple[int, ...], ...]
+    """n × k, the likeliest first."""
+    top_logprobs: tuple[tuple[float, ...], ...]
+    vocabulary: int
+    """The number of the tokenizer's tokens."""
+
+
+@dataclass(frozen=True)
 class Completion:
     """What the engine made of a request. T tokens; the end token is not among them."""
 
@@ -47,8 +60,8 @@ class Completion:
     seconds: float
     prompt_token_count: int = 0
     """0 where the engine does not say."""
-    top_ids: tuple[tuple[int, ...], ...] | None = None
-    """T × k ids that belong to `top_logprobs`; None unless they were asked for."""
+    distributions: Distributions | None = None
+    """None unless they were asked for."""
 
 
 @dataclass(frozen=True)

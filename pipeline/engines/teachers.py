@@ -104,6 +104,7 @@ def vllm_settings(config: TeacherConfig) -> VllmSettings:
             max_in_flight=config.max_in_flight,
             deadline_seconds=config.deadline_seconds,
             stall_seconds=config.stall_seconds,
+            with_top_ids=config.keep_top_logprobs,
             engine_args={**config.engine_args, **({"revision": config.revision} if config.revision else {})},
         )
     return VllmSettings(
@@ -113,6 +114,7 @@ def vllm_settings(config: TeacherConfig) -> VllmSettings:
         logprobs=max(config.logprobs, embedded.LOGPROBS),
         max_in_flight=config.max_in_flight,
         cpu_threads=1,
+        with_top_ids=config.keep_top_logprobs,
         deadline_seconds=config.deadline_seconds,
         stall_seconds=config.stall_seconds,
         engine_args={**embedded.ENGINE_ARGS, **config.engine_args},

@@ -25,7 +25,7 @@ from typing import IO, Any, cast
 
 import orjson
 
-from tracewright.pipeline.engines.base import Completion, Failure, Request, RequestDrawer
+from tracewright.pipeline.engines.base import Completion, Distributions, Failure, Request, RequestDrawer
 from tracewright.schemas import EngineError, FinishReason, Sampling
 
 _START_TIMEOUT_SECONDS = 600.0
@@ -72,7 +72,7 @@ class VllmSettings:
     """From a request's submission to its last token; what takes longer is a failure."""
     stall_seconds: float = STALL_SECONDS
     with_top_ids: bool = False
-    """Whether the ids of the likeliest tokens come back too."""
+    """Whether the ids of the likeliest tokens come back too, and those of the end."""
     engine_args: dict[str, Any] = field(default_factory=lambda: {})
     """Handed to vLLM's EngineArgs as they are: tensor_parallel_size, dtype, quantization, gpu_memory_utilization …"""
 
@@ -276,5 +276,5 @@ def _to_result(message: dict[str, Any]) -> Completion | Failure:
         token_count=len(message["token_ids"]),
         seconds=message["seconds"],
         prompt_token_count=message["prompt_token_count"],
-        top_ids=None if message["top_ids"] is None else tuple(tuple(one) for one in message["top_ids"]),
+        distributions=message["distributions"] and Distributions(**message["distributions"]),
     )

@@ -155,7 +155,16 @@ class _Worker:
         text, ends = self._decode(ids)
         if self._sampling.get("stop"):  # the engine has cut the text at the stop string; tokens may reach past it
             text, ends = completion.text, [min(end, len(completion.text)) for end in ends]
-        sampled, top, top_ids = _split_logprobs(completion.logprobs, len(ids))
+        sampled, top, top_ids = _split_logprobs(completion.logprobs, len(completion.token_ids))
+        distributions = None
+        if self._with_top_ids and sampled is not None:
+            distributions = {
+                "token_ids": list(completion.token_ids),
+                "logprobs": sampled,
+                "top_ids": top_ids,
+                "top_logprobs": top,
+                "vocabulary": len(self._tokenizer),
+            }
         self._write(
             {
                 "key": output.request_id,
@@ -164,9 +173,9 @@ class _Worker:
                 "finish_reason": completion.finish_reason,
                 "token_ids": ids,
                 "token_ends": ends,
-                "token_logprobs": sampled,
-                "top_logprobs": top,
-                "top_ids": top_ids if self._with_top_ids else None,
+                "token_logprobs": sampled and sampled[: len(ids)],
+                "top_logprobs": top and top[: len(ids)],
+                "distributions": distributions,
                 "prompt_token_count": len(output.prompt_token_ids or ()),
                 "seconds": round(time.monotonic() - submitted, 6),
             }

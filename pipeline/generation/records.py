@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from tracewright.pipeline.engines.base import Completion, Failure
+from tracewright.pipeline.engines.base import Completion, Distributions, Failure
 from tracewright.pipeline.scoring import Task
 from tracewright.schemas import FinishReason, Problem, TeacherRef
 
 _TUPLES = ("token_ids", "token_logprobs", "token_ends")
-_TUPLES_OF_TUPLES = ("top_logprobs", "top_ids")
+_TUPLES_OF_TUPLES = ("top_logprobs",)
 
 
 @dataclass(frozen=True)
@@ -64,5 +64,7 @@ def _to_result(record: Mapping[str, Any]) -> Completion | Failure:
         fields[name] = None if fields[name] is None else tuple(fields[name])
     for name in _TUPLES_OF_TUPLES:
         fields[name] = None if fields[name] is None else tuple(tuple(one) for one in fields[name])
+    if fields.get("distributions") is not None:
+        fields["distributions"] = Distributions(**fields["distributions"])
     fields["finish_reason"] = FinishReason(fields["finish_reason"])
     return Completion(**fields)

@@ -86,10 +86,12 @@ class InlineScoring:
 
     def submit(self, finished: Finished, number: int) -> list[Scored]:
         """See `Scoring.submit`."""
+        from tracewright.pipeline.generation.distributions import find_top_logprobs  # loads the store
+
         trace = try_to_score(finished, self._teaching.calibration, self._teaching.reasoning)
         if isinstance(trace, str):
             return [keep_unscored(self._writer, finished, number, trace)]
-        self._writer.add_trace(trace, number)
+        self._writer.add_trace(trace, number, find_top_logprobs(finished))
         return [Scored(number, trace.verdict.outcome)]
 
     def collect(self) -> list[Scored]:

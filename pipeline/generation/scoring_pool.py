@@ -16,12 +16,13 @@ from typing import IO, Any, BinaryIO, cast
 
 import pyarrow as pa
 
+from tracewright.pipeline.generation.distributions import find_top_logprobs, without_distributions
 from tracewright.pipeline.generation.records import Finished, to_record
 from tracewright.pipeline.generation.scoring import InlineScoring, Scored, keep_unscored
 from tracewright.pipeline.generation.scoring_messages import read_message
 from tracewright.pipeline.generation.teaching import Teaching
 from tracewright.pipeline.json_bytes import dump_json
-from tracewright.pipeline.store import TraceWriter
+from tracewright.pipeline.store import TopLogprobs, TraceWriter
 from tracewright.schemas import Outcome
 
 _MAX_BACKLOG = 128
@@ -67,7 +68,7 @@ class ScoringPool:
             return [*scored, *self._inline.submit(finished, number)]
         worker = min(free, key=lambda one: len(one.outstanding))
         worker.outstanding[number] = finished
-        self._send(worker, b"%d %b\n" % (number, dump_json(to_record(finished))))
+        self._send(worker, b"%d %b\n" % (number, dump_json(to_record(without_distributions(finished)))))
         return scored
 
     def collect(self) -> list[Scored]:
@@ -81,6 +82,11 @@ class ScoringPool:
         for worker in self._workers:
             worker.process.kill()
             worker.process.wait()
+
+    def _find_top_logprobs(self, worker: _Worker, numbers: list[int]) -> dict[str, TopLogprobs]:
+        rows = [worker.outstanding[number] for number in numbers]
+        found = {one.task.trace_id: find_top_logprobs(one) for one in rows}
+        return {trace_id: numbers for trace_id, numbers in found.items() if numbers is not None}
 
     def _count_outstanding(self) -> int:
         return sum(len(worker.outstanding) for worker in self._workers)
@@ -126,7 +132,7 @@ class ScoringPool:
             return []
         numbers = message.found["numbers"]
         with pa.ipc.open_stream(message.data) as stream:
-            self._writer.add_scored(stream.read_all(), numbers)
+            self._writer.add_scored(stream.read_all(), numbers, self._find_top_logprobs(worker, numbers))
         for number in numbers:
             del worker.outstanding[number]
         scored = [Scored(*pair) for pair in zip(numbers, map(Outcome, message.found["outcomes"]), strict=True)]

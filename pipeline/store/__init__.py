@@ -9,6 +9,7 @@ from tracewright.pipeline.store.rewriter import TraceRewriter
 from tracewright.pipeline.store.standing import Standing, settle_reviews
 from tracewright.pipeline.store.store import Store, publish_reviews
 from tracewright.pipeline.store.table import Commit
+from tracewright.pipeline.store.top_logprobs import TopLogprobs, TopLogprobsFolder, TopSettings, make_top_logprobs
 from tracewright.pipeline.store.vacuum import Vacuum
 from tracewright.pipeline.store.writer import TraceWriter
 
@@ -23,9 +24,13 @@ __all__ = [
     "ShardLimits",
     "Standing",
     "Store",
+    "TopLogprobs",
+    "TopLogprobsFolder",
+    "TopSettings",
     "TraceRewriter",
     "TraceWriter",
     "Vacuum",
+    "make_top_logprobs",
     "publish_reviews",
     "settle_reviews",
 ]

@@ -12,7 +12,8 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Generic
 
 import pyarrow as pa
@@ -28,7 +29,9 @@ from tracewright.pipeline.store.table import ModelT, ModelTable, StoredFile
 _COMMIT_TRIES = 8
 _RETRY_SECONDS = 0.05
 _HASH_HEX_DIGITS = 16
-_NAME = re.compile(r"(\d{10})-([a-z0-9_]+)-[0-9a-f]{16}\.parquet")
+Beside = Callable[[str, pa.Table], None]
+"""Writes what lies beside a shard: called with its name and rows before it is committed."""
+_NAME = re.compile(r"(\d{10})-([a-z0-9_]+)-[0-9a-f]{16}(?:\.\d+)?\.parquet")
 
 
 class ShardCommitter(Generic[ModelT]):
@@ -41,25 +44,33 @@ class ShardCommitter(Generic[ModelT]):
         self._transaction = f"tracewright/{writer}"
         self._schema = Schema.from_arrow(table.kind.schema.remove_metadata())
 
-    def sweep(self) -> None:
-        """Remove what this writer left unfinished when it was killed."""
-        with explain_disk_errors(self._table.path, "sweeping"):
-            remove_asides(self._table.path)
-            expected = self._next_sequence()
-            for path in self._table.path.glob("*.parquet"):
-                named = _NAME.fullmatch(path.name)
-                if named and named[2] == self._writer and int(named[1]) >= expected:
-                    path.unlink(missing_ok=True)
+    def sweep(self, beside: Path | None = None) -> None:
+        """Remove what this writer left unfinished when it was killed, also in the folder of what lies beside shards."""
+        expected = self._next_sequence()
+        for folder in filter(None, (self._table.path, beside)):
+            if folder.is_dir():
+                with explain_disk_errors(folder, "sweeping"):
+                    self._sweep_folder(folder, expected)
 
-    def commit(self, rows: pa.Table, replaced: Sequence[StoredFile] = (), *, changes_data: bool = True) -> StoredFile:
+    def commit(
+        self,
+        rows: pa.Table,
+        replaced: Sequence[StoredFile] = (),
+        *,
+        changes_data: bool = True,
+        beside: Beside | None = None,
+    ) -> StoredFile:
         """Write the rows as a shard and commit it, durably, in the place of others where some are given.
 
         `changes_data` is what the log says to those who follow it: False where the rows are the replaced ones.
+        `beside` writes what is to be there once the shard is.
 
         Raises:
             StoreError, DeltaError, OSError: the table is as it was.
         """
         shard = self._write(rows, self._next_sequence())
+        if beside is not None:
+            beside(shard.path.name, rows)
         self._commit([shard], replaced, changes_data)
         self._table.sync_log(self.delta.version())
         reach(Failpoint.LOG_SYNCED)
@@ -91,6 +102,13 @@ class ShardCommitter(Generic[ModelT]):
         self.delta.update_incremental()
         self._table.sync_log(self.delta.version())
         reach(Failpoint.LOG_SYNCED)
+
+    def _sweep_folder(self, folder: Path, expected: int) -> None:
+        remove_asides(folder)
+        for path in folder.glob("*.parquet"):
+            named = _NAME.fullmatch(path.name)
+            if named and named[2] == self._writer and int(named[1]) >= expected:
+                path.unlink(missing_ok=True)
 
     def _next_sequence(self) -> int:
         last = self.delta.transaction_version(self._transaction)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from tracewright.pipeline.store.shards import ShardAppender
 from tracewright.pipeline.store.table import ModelT, TableKind
+from tracewright.pipeline.store.top_logprobs import TopLogprobs
 from tracewright.schemas.arrow import arrow_schema, to_table
 from tracewright.schemas.errors import InputError
 
@@ -45,9 +47,11 @@ class Lane(Generic[ModelT]):
         """Whether the row waits for its shard."""
         return key in self._waiting
 
-    def add(self, row: ModelT, key: str, record: int | None) -> None:
-        """Take a row that is neither stored nor waiting, and the number of its record in the journal."""
+    def add(self, row: ModelT, key: str, record: int | None, top_logprobs: TopLogprobs | None = None) -> None:
+        """Take a row that is neither stored nor waiting, the number of its record in the journal, and what is to lie
+        beside its shard."""
         self._begin([key])
+        self._take_top_logprobs({key: top_logprobs} if top_logprobs is not None else {})
         if record is not None:
             self._records.append(record)
         self._models.append(row)
@@ -58,14 +62,17 @@ class Lane(Generic[ModelT]):
         """Settle one more record with the next shard: another completion of a row that waits."""
         self._records.append(record)
 
-    def add_table(self, rows: pa.Table) -> int:
-        """Take those rows that are neither stored nor waiting; how many they were.
+    def add_table(self, rows: pa.Table, top_logprobs: Mapping[str, TopLogprobs] | None = None) -> int:
+        """Take those rows that are neither stored nor waiting, with what is to lie beside them; how many they were.
 
         Raises:
             InputError: the columns are not the model's, or a row has no id.
         """
         rows = self._keep_new(self._conform(rows))
-        self._begin(rows[self._kind.key].to_pylist())
+        keys = rows[self._kind.key].to_pylist()
+        self._begin(keys)
+        if top_logprobs:
+            self._take_top_logprobs({key: top_logprobs[key] for key in keys if key in top_logprobs})
         self._take(rows)
         return rows.num_rows
 
@@ -86,7 +93,7 @@ class Lane(Generic[ModelT]):
         """
         self._to_arrow()
         if self._tables:
-            self._appender.append(pa.concat_tables(self._tables))
+            self._appender.append(pa.concat_tables(self._tables), self._top_logprobs)
         settled = self._records
         self._clear()
         return settled
@@ -96,6 +103,7 @@ class Lane(Generic[ModelT]):
         self._records: list[int] = []
         self._models: list[ModelT] = []
         self._tables: list[pa.Table] = []
+        self._top_logprobs: dict[str, TopLogprobs] = {}
         self._rows = 0
         self._size_bytes = 0
         self._since = 0.0
@@ -105,6 +113,10 @@ class Lane(Generic[ModelT]):
             self._since = time.monotonic()
         self._waiting.update(keys)
         self._rows += len(keys)
+
+    def _take_top_logprobs(self, found: Mapping[str, TopLogprobs]) -> None:
+        self._top_logprobs.update(found)
+        self._size_bytes += sum(one.nbytes for one in found.values())
 
     def _to_arrow(self) -> None:
         if self._models:

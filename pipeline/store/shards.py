@@ -5,16 +5,18 @@ Everything here happens under the table's commit lock, so that several writers n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Generic
 
 import pyarrow as pa
 
-from tracewright.pipeline.store.commits import ShardCommitter
+from tracewright.pipeline.store.commits import Beside, ShardCommitter
 from tracewright.pipeline.store.locks import hold
 from tracewright.pipeline.store.reading import read_columns
 from tracewright.pipeline.store.removals import OWNER, RemovedIds
 from tracewright.pipeline.store.table import ModelT, ModelTable, StoredFile, explain_delta_errors
+from tracewright.pipeline.store.top_logprobs import TopLogprobs, TopLogprobsFolder
 from tracewright.schemas.errors import StoreError
 
 
@@ -31,11 +33,14 @@ class ShardAppender(Generic[ModelT]):
         self._learned_version = -1
         with hold(lock):
             self._committer = ShardCommitter(table, writer)
-            self._committer.sweep()
+            self._beside = TopLogprobsFolder(table.path.parent)
+            self._committer.sweep(self._beside.path if table.kind.key == OWNER else None)
             self._learn_new_ids()
 
-    def append(self, rows: pa.Table) -> int:
+    def append(self, rows: pa.Table, top_logprobs: Mapping[str, TopLogprobs] | None = None) -> int:
         """Commit the rows that the table does not hold yet, as one shard; how many those were.
+
+        `top_logprobs` are those of some of the rows, by id: they come to lie beside the shard.
 
         Raises:
             StoreError: nothing of the rows is in the table; the rows before are.
@@ -45,11 +50,15 @@ class ShardAppender(Generic[ModelT]):
             rows = self._keep_new(rows)
             if rows.num_rows == 0:
                 return 0
-            shard = self._committer.commit(rows)
+            shard = self._committer.commit(rows, beside=self._write_beside(top_logprobs) if top_logprobs else None)
         self._seen.add(shard.path)
         self._learned_version = self._committer.delta.version()
         self.ids.update(rows[self._table.kind.key].to_pylist())
         return rows.num_rows
+
+    def _write_beside(self, top_logprobs: Mapping[str, TopLogprobs]) -> Beside:
+        key = self._table.kind.key
+        return lambda name, rows: self._beside.write(name, rows[key].to_pylist(), top_logprobs)
 
     def _keep_new(self, rows: pa.Table) -> pa.Table:
         """Each row once, and without those that another writer committed meanwhile."""

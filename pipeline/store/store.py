@@ -30,6 +30,7 @@ from tracewright.pipeline.store.rewriter import TraceRewriter
 from tracewright.pipeline.store.standing import Standing, add_review_columns, settle_reviews
 from tracewright.pipeline.store.table import Commit, ModelTable, StoredFile, TableKind
 from tracewright.pipeline.store.takedowns import Takedowns
+from tracewright.pipeline.store.top_logprobs import TopLogprobsFolder
 from tracewright.pipeline.store.upgrading import Upgrade, upgrade_table
 from tracewright.pipeline.store.vacuum import Vacuum, vacuum_table
 from tracewright.pipeline.store.writer import StoreTables, TraceWriter
@@ -61,6 +62,7 @@ class Store:
         """Use `Store.open`."""
         self.path = path
         self._tables = StoreTables(ModelTable(path, TRACES), ModelTable(path, ATTEMPTS), ModelTable(path, REJECTIONS))
+        self.top_logprobs = TopLogprobsFolder(path)
         self.reviews = ReviewLog(path, path / LOCKS)
         self.removals = Takedowns(path, path / LOCKS, (self._tables.traces, self._tables.attempts, self.reviews.table))
 

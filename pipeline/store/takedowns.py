@@ -9,9 +9,10 @@ from typing import Any
 
 from tracewright.pipeline.store.cutting import cut_table
 from tracewright.pipeline.store.failpoints import RemovalPoint, reach
-from tracewright.pipeline.store.locks import WriterLock
+from tracewright.pipeline.store.locks import COMMIT_LOCK, WriterLock, hold
 from tracewright.pipeline.store.removals import Removal, RemovalRecords, unfinished
 from tracewright.pipeline.store.table import ModelTable
+from tracewright.pipeline.store.top_logprobs import TopLogprobsFolder
 from tracewright.schemas.ids import make_id
 
 LOCK = "takedown.lock"
@@ -23,6 +24,7 @@ class Takedowns:
     def __init__(self, root: Path, locks: Path, tables: Sequence[ModelTable[Any]]) -> None:
         """`tables` are those whose rows belong to traces."""
         self._records = RemovalRecords(root)
+        self._top_logprobs = TopLogprobsFolder(root)
         self._locks = locks
         self._tables = tables
 
@@ -62,7 +64,9 @@ class Takedowns:
         return removal
 
     def cut(self, removal: Removal) -> None:
-        """Take the rows out of every version of every table."""
+        """Take the rows out of every version of every table, and of what lies beside the shards."""
+        with hold(self._locks / COMMIT_LOCK):  # a shard that is being written has its file or not yet its rows
+            self._top_logprobs.remove(removal.trace_ids)
         for table in self._tables:
             if table.exists():
                 cut_table(table, set(removal.trace_ids), self._records, self._locks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from tracewright.pipeline.store.lane import Lane, ShardLimits
 from tracewright.pipeline.store.locks import COMMIT_LOCK, WriterLock
 from tracewright.pipeline.store.shards import ShardAppender
 from tracewright.pipeline.store.table import ModelTable
+from tracewright.pipeline.store.top_logprobs import TopLogprobs
 from tracewright.schemas.errors import StoreError
 from tracewright.schemas.trace import Attempt, Rejection, Trace
 
@@ -54,9 +55,9 @@ class TraceWriter:
             self._lock.release()
             raise
 
-    def add_trace(self, trace: Trace, record: int | None = None) -> bool:
-        """Add a trace; False if the store, or this writer, has one with its id already."""
-        return self._add(self._traces, trace, trace.trace_id, record)
+    def add_trace(self, trace: Trace, record: int | None = None, top_logprobs: TopLogprobs | None = None) -> bool:
+        """Add a trace, and what is to lie beside its shard; False if the store, or this writer, has it already."""
+        return self._add(self._traces, trace, trace.trace_id, record, top_logprobs)
 
     def add_attempt(self, attempt: Attempt, record: int | None = None) -> bool:
         """Add an attempt; False if one with the same limit, text and reason is there for its trace already."""
@@ -80,13 +81,16 @@ class TraceWriter:
             self._commit_if_due(self._traces)
         return added
 
-    def add_scored(self, traces: pa.Table, records: Iterable[int]) -> int:
-        """Add traces that are Arrow already, each with the number of its record; how many of them were new.
+    def add_scored(
+        self, traces: pa.Table, records: Iterable[int], top_logprobs: Mapping[str, TopLogprobs] | None = None
+    ) -> int:
+        """Add traces that are Arrow already, each with the number of its record, and what is to lie beside them by
+        their ids; how many of them were new.
 
         Raises:
             InputError: the table's columns are not those of `Trace`, or an id is missing.
         """
-        added = self._traces.add_table(traces)
+        added = self._traces.add_table(traces, top_logprobs)
         for record in records:
             self._traces.add_record(record)
         self._commit_if_due(self._traces)
@@ -124,7 +128,9 @@ class TraceWriter:
         finally:
             self.close()
 
-    def _add(self, lane: Lane[Any], row: Any, key: str, record: int | None) -> bool:
+    def _add(
+        self, lane: Lane[Any], row: Any, key: str, record: int | None, top_logprobs: TopLogprobs | None = None
+    ) -> bool:
         if lane.holds(key):
             if record is not None:
                 self.journal.settle([record])
@@ -133,7 +139,7 @@ class TraceWriter:
             if record is not None:
                 lane.add_record(record)
             return False
-        lane.add(row, key, record)
+        lane.add(row, key, record, top_logprobs)
         self._commit_if_due(lane)
         return True
 
