@@ -34,6 +34,7 @@ from tracewright.pipeline.release.layout import (
     sync,
     write_file,
 )
+from tracewright.pipeline.release.logprobs import carry_logprobs
 from tracewright.pipeline.release.manifest import encode_manifest, seal
 from tracewright.pipeline.release.parquet import FileLimits, SplitWriter
 from tracewright.pipeline.release.register import check_names, claim_version
@@ -227,7 +228,8 @@ def _write_rows(
     shutil.rmtree(folder / _SPILL, ignore_errors=True)
     written = {split: writer.finish() for split, writer in writers.items()}
     counts = {split: sum(file.rows or 0 for file in files) for split, files in written.items() if files}
-    return [file for files in written.values() for file in files], counts
+    files = [file for files in written.values() for file in files]
+    return [*files, *carry_logprobs(store, folder, files)], counts
 
 
 def _describe(
