@@ -141,7 +141,8 @@ def _origin(manifest: ReleaseManifest) -> list[str]:
     unknown = sum(share.traces for share in manifest.teachers if not is_on_record(share.teacher)) - people
     if people:
         found.append(
-            f"{people:,} traces were written by people; who they are and what they were told is not on record."
+            f"{people:,} traces were written by people; who they are and what they were told is not on record. Where a "
+            "source takes the gold answer from the same solution, as GSM8K does, their agreement says nothing."
         )
     if unknown:
         found.append(f"How the teachers of {unknown:,} traces were prompted and sampled is not on record.")

@@ -1,23 +1,31 @@
-"""Parquet, a small batch at a time, for files nobody has checked."""
+"""Parquet, a small batch at a time, for files nobody has checked: decoded in a process whose memory is limited."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tracewright.pipeline.decoding.limits import RefusedError, check_footer_size
+from tracewright.pipeline.decoding.process import HEADER, MEMORY_MIB
 from tracewright.pipeline.sources.rows import Place, Row, reject_row
 from tracewright.schemas import InputError, Rejection
 
-MAX_COLUMNS = 10_000
-MAX_NESTING = 32
-MAX_EXPANSION = 200
-"""Bytes of a column's data for each byte in the file. Text compresses some 10 times; what exceeds this is a trap."""
-_EXPANSION_FREE_BYTES = 64 * 1024 * 1024
-_BATCH_ROWS = 64
+BATCH_TIMEOUT_SECONDS = 60.0
+"""For 64 rows, which take milliseconds: time enough on a machine with much else to do."""
+_ONE_THREAD = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Arrow's own pools set memory aside that the limit would count."""
+_READ_BYTES = 2**20
 
 
 def read_parquet(path: Path, columns: Collection[str] | None = None) -> Iterator[Row | Rejection]:
@@ -26,14 +34,26 @@ def read_parquet(path: Path, columns: Collection[str] | None = None) -> Iterator
     Rows that can't be decoded are rejections; where a page is damaged, the rest of its row group is one of them.
 
     Raises:
-        InputError: the file is not Parquet, has none of the columns, or is made to exhaust memory.
+        InputError: the file is not Parquet, has none of the columns, or is made to exhaust memory; rows before those
+            that do were given out.
     """
-    with _open(path) as file:
-        names = _choose_columns(path, file, columns)
-        first = 1
-        for group in range(file.num_row_groups):
-            yield from _read_group(path, file, group, names, first)
-            first += file.metadata.row_group(group).num_rows
+    with _refusals():
+        check_footer_size(path)
+    number = 0
+    with _decoder(path, columns) as messages:
+        while (message := _receive(messages, path, number))[0] != b"Z":
+            kind, body = message
+            if kind == b"E":
+                raise InputError(body.decode())
+            if kind == b"L":
+                lost = json.loads(body)
+                number = lost["last"]
+                yield _lose_rows(path, lost)
+                continue
+            batch = pa.ipc.open_stream(body).read_next_batch()
+            for index in range(batch.num_rows):
+                number += 1
+                yield _read_row(Place(path, number), batch.slice(index, 1))
 
 
 def count_rows(path: Path) -> int:
@@ -42,68 +62,76 @@ def count_rows(path: Path) -> int:
     Raises:
         InputError: the file is not Parquet.
     """
-    with _open(path) as file:
-        return file.metadata.num_rows
-
-
-def _open(path: Path) -> pq.ParquetFile:
+    with _refusals():
+        check_footer_size(path)
     try:
-        return pq.ParquetFile(path, pre_buffer=False, buffer_size=_EXPANSION_FREE_BYTES // 64)
+        return pq.read_metadata(path).num_rows
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(f"{path} is not a Parquet file that can be read: {_one_line(error)}") from error
 
 
-def _choose_columns(path: Path, file: pq.ParquetFile, columns: Collection[str] | None) -> list[str]:
-    if file.metadata.num_columns > MAX_COLUMNS:
-        raise InputError(f"{path} has {file.metadata.num_columns} columns, expected at most {MAX_COLUMNS}")
-    present = file.schema_arrow.names
-    names = [name for name in present if columns is None or name in columns]
-    if len(set(names)) < len(names):
-        raise InputError(f"{path} has two columns of one name among {', '.join(names)}: rename one")
-    if not names:
-        raise InputError(
-            f"{path} has the columns {', '.join(present)[:400] or '(none)'}, expected some of "
-            f"{', '.join(columns or ('any',))}: say which is which under `columns`"
-        )
-    _check_sizes(path, file, set(names))
-    return names
+@contextmanager
+def _refusals() -> Generator[None]:
+    try:
+        yield
+    except RefusedError as error:
+        raise InputError(str(error)) from error
 
 
-def _check_sizes(path: Path, file: pq.ParquetFile, names: set[str]) -> None:
-    """Refuse columns nested too deeply, and chunks whose data is out of proportion to their bytes in the file."""
-    chosen = [i for i in range(file.metadata.num_columns) if file.schema.column(i).path.split(".")[0] in names]
-    for index in chosen:
-        column = file.schema.column(index)
-        if column.max_definition_level > MAX_NESTING:
-            raise InputError(f"{path}: column {column.path[:80]} is nested more than {MAX_NESTING} levels deep")
-    for group in range(file.num_row_groups):
-        for index in chosen:
-            chunk = file.metadata.row_group(group).column(index)
-            data, stored = chunk.total_uncompressed_size, max(chunk.total_compressed_size, 1)
-            if data > _EXPANSION_FREE_BYTES and data > MAX_EXPANSION * stored:
-                raise InputError(
-                    f"{path}: column {chunk.path_in_schema[:80]} expands from {stored} to {data} bytes in row group "
-                    f"{group}, more than {MAX_EXPANSION} times: it is not read"
-                )
-
-
-def _read_group(
-    path: Path, file: pq.ParquetFile, group: int, names: list[str], first: int
-) -> Iterator[Row | Rejection]:
-    number, last = first, first + file.metadata.row_group(group).num_rows - 1
-    batches = file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=names, use_threads=False)
-    while number <= last:
+@contextmanager
+def _decoder(path: Path, columns: Collection[str] | None) -> Generator[BinaryIO]:
+    """What the decoding process says; it ends with the block, however that ends."""
+    names = json.dumps(None if columns is None else list(columns))
+    command = [sys.executable, "-m", "tracewright.pipeline.decoding.process", os.fspath(path.absolute()), names]
+    reading, writing = os.pipe()
+    with open(reading, "rb", buffering=0) as messages:  # noqa: PTH123  (a descriptor, not a path)
         try:
-            batch = next(batches)
-        except StopIteration:
-            return
-        except (pa.ArrowException, OSError) as error:
-            reason = f"rows {number} to {last} can't be read: {_one_line(error)}"
-            yield reject_row(Place(path, number), reason, "", numbers={"rows": last - number + 1})
-            return
-        for index in range(batch.num_rows):
-            yield _read_row(Place(path, number + index), batch.slice(index, 1))
-        number += batch.num_rows
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=subprocess.DEVNULL,
+                env=os.environ | _ONE_THREAD,
+            )
+        finally:
+            os.close(writing)
+        try:
+            yield messages
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _receive(messages: BinaryIO, path: Path, number: int) -> tuple[bytes, bytes]:
+    deadline = time.monotonic() + BATCH_TIMEOUT_SECONDS
+    head = _read(messages, HEADER.size, deadline)
+    if len(head) == HEADER.size:
+        kind, size = HEADER.unpack(head)
+        body = _read(messages, size, deadline)
+        if len(body) == size:
+            return kind, body
+    raise InputError(
+        f"{path}: the rows from {number + 1} on can't be decoded within {MEMORY_MIB} MiB and "
+        f"{BATCH_TIMEOUT_SECONDS:.0f} s: the file is made to exhaust memory, damaged, or has rows that are far too "
+        "large; write it again with smaller rows and row groups"
+    )
+
+
+def _read(messages: BinaryIO, size: int, deadline: float) -> bytes:
+    """So many bytes; fewer where the process ended or the time is up."""
+    parts: list[bytes] = []
+    while size and select.select([messages], [], [], max(deadline - time.monotonic(), 0))[0]:
+        if not (part := messages.read(min(size, _READ_BYTES))):
+            break
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _lose_rows(path: Path, lost: dict[str, Any]) -> Rejection:
+    first, last = lost["first"], lost["last"]
+    reason = f"rows {first} to {last} can't be read: {lost['why']}"
+    return reject_row(Place(path, first), reason, "", numbers={"rows": last - first + 1})
 
 
 def _read_row(place: Place, row: pa.RecordBatch) -> Row | Rejection:

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tracewright.pipeline.config import ColumnsConfig, ProblemsConfig
+from tracewright.pipeline.decoding.limits import MAX_COLUMNS
 from tracewright.pipeline.sources import count_problems, read_problems
-from tracewright.pipeline.sources.parquet_rows import MAX_COLUMNS
 from tracewright.schemas import InputError, Problem, Rejection
 
 
@@ -108,7 +108,7 @@ def test_a_table_without_rows_is_an_error(tmp_path: Path) -> None:
 def test_a_column_made_to_fill_the_memory_is_refused_unread(tmp_path: Path) -> None:
     path = write(tmp_path, {"prompt": ["a" * 2**20] * 128}, compression="zstd", use_dictionary=False)
     assert path.stat().st_size < 2**20
-    with pytest.raises(InputError, match=r"column prompt expands from \d+ to \d+ bytes in row group 0"):
+    with pytest.raises(InputError, match=r"column prompt of row group 0 expands from \d+ to \d+ bytes"):
         list(read_problems(ProblemsConfig(path=path)))
 
 
