@@ -21,6 +21,7 @@ from tracewright.api.jobs.runner import JobRunner
 from tracewright.api.oidc import endpoints as oidc
 from tracewright.api.oidc.provider import OidcProvider
 from tracewright.api.operations import endpoints as operations
+from tracewright.api.pages import register_pages
 from tracewright.api.queues import endpoints as queues
 from tracewright.api.releases import endpoints as releases
 from tracewright.api.releases import service as release_work
@@ -88,6 +89,7 @@ def create_app(services: Services, *, background: bool = True) -> FastAPI:
     for resource in RESOURCES:
         versioned.include_router(resource.router)
     app.include_router(versioned)
+    register_pages(app)
     _document_problems(app)
     settings = services.settings
     app.add_middleware(BodyLimit, max_bytes=settings.body_limit_bytes, max_seconds=settings.body_seconds)

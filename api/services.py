@@ -47,7 +47,7 @@ class Services:
         return round(self.clock() * 1e6)
 
 
-def get_services(request: Request) -> Services:
+async def get_services(request: Request) -> Services:
     """The services of the application that got the request."""
     return request.app.state.services
 

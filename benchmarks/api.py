@@ -4,7 +4,8 @@
 the moment at which they were due, so that a stall counts against everyone who would have met it. 40 % lists (a third
 of them with two filters of 0.1–1 % each, sorted by a third column; the rest with one filter), 15 % facets under a
 filter, 25 % bodies at random, 15 % submits of a decision with three step labels, 5 % claims. Then: how fast new traces
-are taken in, and how long a slice of 100,000 takes to export.
+are taken in, and how long a slice of 100,000 takes to export. `server_cpu_ms` is the server's processor time
+for one request: what a busy machine does not change.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ import numpy as np
 import psutil
 import pyarrow as pa
 
+from tracewright.api.database import open_database
+from tracewright.api.settings import ServiceSettings
+from tracewright.api.users.roles import Role
+from tracewright.api.users.service import add_user_with_token
 from tracewright.pipeline.store import ShardLimits, Store
 from tracewright.schemas import (
     CheckOutcome,
@@ -54,7 +59,7 @@ QUEUE_TRACES = 20_000
 SECONDS = 60.0
 WARM_UP_SECONDS = 10.0
 RATE = 110.0
-REVIEWERS = 10
+REVIEWERS = 64
 LEVELS = 200
 """`level == N` finds 0.5 %."""
 MAX_TOKENS = 10_000
@@ -89,8 +94,7 @@ def run(seed: int = 0) -> dict[str, Any]:
 
 
 def _measure(store: Path, seed: int) -> dict[str, Any]:
-    tokens = [_add_user(store, f"rita{n}", "reviewer") for n in range(REVIEWERS)]
-    curator = _add_user(store, "carl", "curator")
+    tokens, curator = _add_users(store)
     port = _free_port()
     command = [sys.executable, "-m", "tracewright.flows.cli", "serve", "--store", str(store), "--port", str(port)]
     with (store.parent / "server.log").open("w") as log:
@@ -100,8 +104,11 @@ def _measure(store: Path, seed: int) -> dict[str, Any]:
         started = _timed(lambda: _await_ready(url, server))
         ids = asyncio.run(_prepare(url, curator))
         process = psutil.Process(server.pid)
+        before = process.cpu_times()
         loaded = _run_load(url, tokens, ids, seed)
         facts = _summarise(*loaded) | {"start_seconds": round(started, 1)}
+        after, sent = process.cpu_times(), RATE * (SECONDS + WARM_UP_SECONDS)
+        facts["server_cpu_ms"] = round((after.user + after.system - before.user - before.system) / sent * 1000, 2)
         facts |= {"server_mib": round(process.memory_info().rss / 2**20), "load_average": round(os.getloadavg()[0], 1)}
         facts |= asyncio.run(_export(url, curator, process))
         return facts | _take_in(store, url, curator, seed)
@@ -350,6 +357,7 @@ def _make_block() -> pa.Table:
 
 def _make_trace(rng: random.Random, number: int) -> Trace:
     problem = Problem(
+        id=f"p{number}",
         question=f"A shop sells {number} apples for {number + 3} coins each. How many coins is that?",
         answer=str(number * (number + 3)),
         domain=rng.choice(["arithmetic", "algebra", "geometry", "counting"]),
@@ -389,20 +397,13 @@ def _make_trace(rng: random.Random, number: int) -> Trace:
     )
 
 
-def _add_user(store: Path, name: str, role: str) -> str:
-    command = [
-        sys.executable,
-        "-m",
-        "tracewright.flows.cli",
-        "user",
-        "add",
-        name,
-        "--role",
-        role,
-        "--store",
-        str(store),
-    ]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+def _add_users(store: Path) -> tuple[list[str], str]:
+    """The tokens of the reviewers, and a curator's."""
+    database, now = open_database(ServiceSettings(store=store).database_url), time.time_ns() // 1_000
+    tokens = [add_user_with_token(database, f"rita{n}", Role.REVIEWER, now) for n in range(REVIEWERS)]
+    curator = add_user_with_token(database, "carl", Role.CURATOR, now)
+    database.close()
+    return tokens, curator
 
 
 def _await_ready(url: str, server: subprocess.Popen[Any]) -> None:

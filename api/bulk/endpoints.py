@@ -95,8 +95,8 @@ def list_bulks(services: ServicesDep, _: Viewer, cursor: Cursor = None, limit: L
 
 
 @router.post("/preview", response_model=BulkPreview)
-def preview(services: ServicesDep, _: Curator, choice: BulkChoice) -> Response:
-    """What a filter finds, before anything is said of it. Changes nothing."""
+def preview(services: ServicesDep, _: Curator, __: ChangerDep, choice: BulkChoice) -> Response:
+    """What a filter finds, before anything is said of it. Changes nothing, however often it is sent."""
     frame = services.feed.frame
     ids = service.find_traces(services, choice.where)
     rows = [frame.ids[trace_id] for trace_id in ids]

@@ -13,7 +13,7 @@ from tracewright.api.reviews.models import NewReview
 from tracewright.api.reviews.repository import add_events
 from tracewright.api.reviews.service import make_row, make_undo_row
 from tracewright.api.services import Services
-from tracewright.api.traces.service import choose
+from tracewright.api.traces.service import choose, require_whole
 from tracewright.api.users.roles import Role
 
 MAX_TRACES = 100_000
@@ -23,6 +23,7 @@ MAX_TRACES = 100_000
 def find_traces(services: Services, where: str) -> list[str]:
     """The ids of the traces that a filter lets through."""
     frame = services.feed.frame
+    require_whole(frame)
     rows = choose(services, frame, where)
     return frame.scalars["trace_id"].to_list() if rows is None else frame.scalars["trace_id"][rows].to_list()
 

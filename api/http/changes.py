@@ -139,7 +139,7 @@ def _add_headers(response: Response, etag: str | None, location: str | None) -> 
         response.headers["Location"] = location
 
 
-def _get_changer(
+async def _get_changer(
     request: Request,
     services: ServicesDep,
     key: Annotated[

@@ -33,6 +33,7 @@ _TITLES = {
     500: "The service failed",
     503: "Not now",
 }
+UNFORESEEN = "an unforeseen error; it is in the service's log under this request's id"
 _LOG = logging.getLogger("tracewright.api")
 
 
@@ -153,10 +154,6 @@ def register_errors(app: FastAPI) -> None:
     def _(request: Request, error: OperationalError) -> Response:
         _LOG.error("the database failed: %s", type(error.orig).__name__)
         return make_problem(503, "the database did not answer: try again", {"Retry-After": RETRY_SECONDS})
-
-    @app.exception_handler(Exception)
-    def _(request: Request, error: Exception) -> Response:
-        return make_problem(500, "an unforeseen error; it is in the service's log under this request's id")
 
 
 def _status_of(error: TracewrightError) -> int:

@@ -17,6 +17,8 @@ from typing import TextIO
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tracewright.api.http.errors import UNFORESEEN, make_problem
+
 _LOG = logging.getLogger("tracewright.api")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -57,7 +59,7 @@ class Observe:
             return await self._app(scope, receive, send)
         request_id = _choose_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        started, status = time.perf_counter(), 500
+        started, status = time.perf_counter(), 0
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -68,8 +70,13 @@ class Observe:
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            _LOG.error("unforeseen", exc_info=error, extra={"facts": {"request": request_id}})
+            if status:
+                raise
+            await make_problem(500, UNFORESEEN)(scope, receive, send_with_headers)
         finally:
-            self._note(scope, status, time.perf_counter() - started, request_id)
+            self._note(scope, status or 500, time.perf_counter() - started, request_id)
 
     def _note(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         route = getattr(scope.get("route"), "path", "unknown")

@@ -14,6 +14,7 @@ from tracewright.api.oidc import service
 from tracewright.api.oidc.provider import OidcProvider
 from tracewright.api.services import Services, ServicesDep
 from tracewright.api.sessions.service import make_session
+from tracewright.api.tokens.secrets import draw_token
 from tracewright.api.users.roles import Role
 
 router = APIRouter(prefix="/sessions/oidc", tags=["sessions"])
@@ -61,7 +62,7 @@ def finish(
     def work(change: Change) -> Reply:
         user = service.find_or_add_user(change, identity, provider.settings.new_users)
         change.principal = Principal(user.id, user.name, Role(user.role), 0)
-        return make_session(change, service.add_hidden_token(change, user))
+        return make_session(change, service.add_hidden_token(change, user), draw_token())
 
     began = Changer(services, request, None).run(Principal(0, identity.email, Role.VIEWER, 0), None, work)
     page = HTMLResponse(PAGE)

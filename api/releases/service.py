@@ -17,6 +17,8 @@ from tracewright.schemas.errors import ReleaseYankedError
 from tracewright.schemas.release import ReleaseManifest
 
 KIND = "release"
+_WRITING = 0.15
+"""The share of the work that is done when the reviews are published."""
 _CHUNK_BYTES = 1_048_576
 
 
@@ -32,7 +34,7 @@ def make_release_work(store: Store, database: Database, folder: Path) -> Callabl
             return _to_result(open_release(out, allow_yanked=True).manifest, 0)
         tell(0.05, "publishing reviews")
         publication = publish(store, database)
-        tell(0.15, "writing")
+        tell(_WRITING, "writing")
         manifest = create_release(
             store,
             out,
@@ -41,6 +43,7 @@ def make_release_work(store: Store, database: Database, folder: Path) -> Callabl
             where=asked["where"],
             slice=asked["slice"],
             review_watermark=publication.watermark or None,
+            tell=lambda share: tell(_WRITING + (1 - _WRITING) * share, "writing"),
         )
         return _to_result(manifest, publication.added)
 

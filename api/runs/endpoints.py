@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, StringConstraints
+from pydantic import AfterValidator, BaseModel, StringConstraints
 from starlette.responses import Response
 
 from tracewright.api.http.access import Curator, Viewer
@@ -19,7 +20,17 @@ from tracewright.schemas.ids import hash_content
 
 router = APIRouter(tags=["runs"])
 _DEPLOYMENT = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
-Scalar = bool | int | float | Comment | None
+_LEADS_OUT = re.compile(r"://|^[/\\~]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)")
+"""What would name another machine, or a file outside the folder that the deployment runs in."""
+
+
+def _keep_inside(value: str) -> str:
+    if _LEADS_OUT.search(value):
+        raise ValueError("a parameter names no address and no file outside the deployment's folder")
+    return value
+
+
+Scalar = bool | int | float | Annotated[Comment, AfterValidator(_keep_inside)] | None
 
 
 class Deployment(BaseModel):

@@ -15,7 +15,7 @@ from tracewright.api.http.fields import Body
 from tracewright.api.http.rendering import render
 from tracewright.api.services import Services, ServicesDep
 from tracewright.api.sessions.service import begin_session, end_session
-from tracewright.api.tokens.secrets import derive_csrf
+from tracewright.api.tokens.secrets import derive_csrf, derive_session, draw_token
 from tracewright.api.users.roles import Role
 
 router = APIRouter(prefix="/sessions", tags=["sessions"])
@@ -36,15 +36,15 @@ class Session(BaseModel):
 
 
 @router.post("", response_model=Session, status_code=201)
-def sign_in(request: Request, services: ServicesDep, sign_in: SignIn) -> Response:
-    """Begin a session: the answer sets its cookie and tells its CSRF token."""
+def sign_in(request: Request, services: ServicesDep, changer: ChangerDep, sign_in: SignIn) -> Response:
+    """Begin a session: the answer sets its cookie and tells its CSRF token. A repeated key gets the same session."""
     address = address_of(request)
     if not services.logins.has(address):
         raise TooManyRequestsError("too many wrong tokens from this address: wait a minute")
     credential = look_up(services, sign_in.token, address)
-    # Every answer sets another cookie, so there is nothing that a repeated request could be given again.
-    changer = Changer(services, request, None)
-    return begin_session(changer, credential)
+    # The answer's cookie is stored nowhere, so a repeated request is given it again by deriving it again.
+    secret = draw_token() if changer.key is None else derive_session(sign_in.token, changer.key)
+    return begin_session(Changer(services, request, None), credential, secret)
 
 
 @router.get("/current", response_model=Session)

@@ -12,6 +12,7 @@ from tracewright.api.http.errors import ConflictError
 from tracewright.api.http.etags import check_match, make_etag
 from tracewright.api.services import Services
 from tracewright.api.traces.frame import Frame
+from tracewright.api.traces.service import require_whole
 from tracewright.pipeline.curate.slices import Slice, list_slices, read_slice, write_slice
 from tracewright.pipeline.filter import parse_filter
 
@@ -43,6 +44,7 @@ def choose_slice(services: Services, frame: Frame, name: str) -> np.ndarray:
     Raises:
         MissingInputError: there is no such slice.
     """
+    require_whole(frame)
     saved = read_slice(services.store.path, name)
     ids = None if saved.trace_ids is None else set(saved.trace_ids)
     rows = frame.choose(parse_filter(saved.where) if saved.where and ids is None else None, ids)

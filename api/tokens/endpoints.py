@@ -85,13 +85,21 @@ def add_token(changer: ChangerDep, viewer: Viewer, new: NewToken) -> Response:
     return changer.run(viewer, new, work)
 
 
+@router.get("/{token_id}", response_model=Token)
+def read_token(services: ServicesDep, viewer: Viewer, token_id: NumberPath) -> Response:
+    """One token of one's own, or, for an admin, of anybody's."""
+    with services.database.read() as connection:
+        row = service.get_token(connection, viewer, token_id)
+    return render(_to_token(row), etag=_etag(row))
+
+
 @router.delete("/{token_id}", status_code=204)
 def revoke_token(changer: ChangerDep, viewer: Viewer, token_id: NumberPath, if_match: IfMatch = None) -> Response:
     """Revoke a token; sessions that it began end too."""
 
     def work(change: Change) -> Reply:
-        row = service.get_token(change, token_id)
-        check_match(if_match, _etag(row), required=False)
+        row = service.get_token(change.connection, viewer, token_id)
+        check_match(if_match, _etag(row))
         service.revoke_token(change, row)
         return Reply({}, 204)
 

@@ -5,10 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, insert, select, update
 
 from tracewright.api.database.tables import SESSIONS, TOKENS, USERS
 from tracewright.api.users.roles import Role
+
+_NOW, _HASH = bindparam("now", type_=BigInteger), bindparam("hash")
+_VALID = (
+    select(USERS.c.id, USERS.c.name, USERS.c.role, TOKENS.c.scope, TOKENS.c.id)
+    .select_from(TOKENS)
+    .join(USERS, USERS.c.id == TOKENS.c.user_id)
+    .where(TOKENS.c.revoked_at.is_(None), TOKENS.c.expires_at > _NOW, USERS.c.disabled_at.is_(None))
+)
+_BY_TOKEN = _VALID.where(TOKENS.c.hash == _HASH)
+_BY_SESSION = _VALID.join(SESSIONS, SESSIONS.c.token_id == TOKENS.c.id).where(
+    SESSIONS.c.hash == _HASH, SESSIONS.c.ended_at.is_(None), SESSIONS.c.expires_at > _NOW
+)
+"""Made once: every request asks one of these, and making it took longer than asking."""
 
 
 @dataclass(frozen=True)
@@ -33,22 +46,14 @@ def add_token(
 
 def find_by_token(connection: Connection, hash_: str, now: int) -> Credential | None:
     """What a token stands for; None where it is unknown, revoked or expired, or its user disabled."""
-    row = connection.execute(_valid_tokens(now).where(TOKENS.c.hash == hash_)).one_or_none()
+    row = connection.execute(_BY_TOKEN, {"hash": hash_, "now": now}).one_or_none()
     return None if row is None else Credential(*row)
 
 
 def find_by_session(connection: Connection, hash_: str, now: int) -> Credential | None:
     """What a session stands for; it ends with the token that began it."""
-    query = _valid_tokens(now).join(SESSIONS, SESSIONS.c.token_id == TOKENS.c.id)
-    query = query.where(SESSIONS.c.hash == hash_, SESSIONS.c.ended_at.is_(None), SESSIONS.c.expires_at > now)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_BY_SESSION, {"hash": hash_, "now": now}).one_or_none()
     return None if row is None else Credential(*row)
-
-
-def _valid_tokens(now: int) -> Select[Any]:
-    columns = (USERS.c.id, USERS.c.name, USERS.c.role, TOKENS.c.scope, TOKENS.c.id)
-    query = select(*columns).select_from(TOKENS).join(USERS, USERS.c.id == TOKENS.c.user_id)
-    return query.where(TOKENS.c.revoked_at.is_(None), TOKENS.c.expires_at > now, USERS.c.disabled_at.is_(None))
 
 
 def list_tokens(connection: Connection, user_id: int) -> list[Any]:
@@ -71,6 +76,11 @@ def add_session(connection: Connection, token_id: int, hash_: str, now: int, exp
     """Begin a session."""
     row = {"token_id": token_id, "hash": hash_, "created_at": now, "expires_at": expires_at}
     connection.execute(insert(SESSIONS).values(**row))
+
+
+def has_session(connection: Connection, hash_: str) -> bool:
+    """Whether a session of that secret was begun."""
+    return connection.execute(select(SESSIONS.c.id).where(SESSIONS.c.hash == hash_)).one_or_none() is not None
 
 
 def end_session(connection: Connection, hash_: str, now: int) -> None:

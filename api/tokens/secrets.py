@@ -23,6 +23,11 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def derive_session(token: str, key: str) -> str:
+    """The session secret of a request that may come again: nobody without the token can make it."""
+    return TOKEN_PREFIX + sign(token, b"session:" + key.encode())
+
+
 def derive_csrf(service_secret: str, session_secret: str) -> str:
     """The CSRF token of a session: nobody without the session's cookie and the service's secret knows it."""
     return sign(service_secret, b"csrf:" + session_secret.encode())

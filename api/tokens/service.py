@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import Connection
+
+from tracewright.api.http.access import Principal
 from tracewright.api.http.changes import Change
 from tracewright.api.http.errors import ForbiddenError, NotFoundError
 from tracewright.api.tokens import repository
@@ -34,14 +37,14 @@ def add_token(change: Change, owner: str, name: str, scope: Role, days: int) -> 
     return repository.find_token(change.connection, token_id), secret
 
 
-def get_token(change: Change, token_id: int) -> Any:
-    """A token that the one who asks may change.
+def get_token(connection: Connection, principal: Principal, token_id: int) -> Any:
+    """A token that the one who asks may see and change.
 
     Raises:
         NotFoundError: there is none, or it is another user's: which of both is nobody's business but an admin's.
     """
-    row = repository.find_token(change.connection, token_id)
-    if row is None or (row.user_name != change.principal.name and not change.principal.may(Role.ADMIN)):
+    row = repository.find_token(connection, token_id)
+    if row is None or (row.user_name != principal.name and not principal.may(Role.ADMIN)):
         raise NotFoundError(f"you have no token {token_id}")
     return row
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracewright.api.traces.frame import Frame, make_empty_frame
 from tracewright.api.traces.standings import DECISIONS
@@ -77,6 +77,9 @@ class TraceFeed:
         """Take in what is new in the store and the events."""
         self._refresh_traces()
         self.refresh_reviews()
+        with self._lock:
+            if not self._frame.is_whole:
+                self._frame = replace(self._frame, is_whole=True)
         self.is_ready.set()
 
     def refresh_reviews(self) -> None:

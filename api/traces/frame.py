@@ -64,6 +64,8 @@ class Frame:
     """From id to row; may know rows that were appended later."""
     ties: np.ndarray
     standings: Standings
+    is_whole: bool = False
+    """Whether all that the store held when the service started is there."""
     _numbers: dict[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
     _codes: dict[str, FacetCodes] = field(default_factory=dict[str, FacetCodes])
     _joint: dict[tuple[str, ...], tuple[JointCodes, ...]] = field(
@@ -168,6 +170,7 @@ class Frame:
             self.ids,
             np.concatenate([self.ties, _hash_ids(new)]),
             self.standings.extend(new.height),
+            self.is_whole,
             {name: np.concatenate([old, _to_numbers(new[name])]) for name, old in self._numbers.items()},
             {name: old.extend(new[name]) for name, old in self._codes.items()},
         )
@@ -235,9 +238,10 @@ def _narrow(values: np.ndarray, order: Order, after: Place | None, count: int) -
     if len(sample) <= wanted:
         return None
     end = np.partition(sample, wanted)[wanted]
-    if order.descending:
-        return np.flatnonzero((values >= -end) & (values <= -start))
-    return np.flatnonzero((values <= end) & (values >= start))
+    early = values >= -end if order.descending else values <= end
+    if after is not None:
+        early &= values <= -start if order.descending else values >= start
+    return np.flatnonzero(early)
 
 
 def _to_keys(values: np.ndarray, order: Order) -> np.ndarray:

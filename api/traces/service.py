@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tracewright.api.http.cursors import decode_cursor, encode_cursor
-from tracewright.api.http.errors import NotFoundError, UnprocessableError
+from tracewright.api.http.errors import NotFoundError, UnavailableError, UnprocessableError
 from tracewright.api.services import Services
 from tracewright.api.traces.facets import FACET_COLUMNS
 from tracewright.api.traces.frame import SORT_COLUMNS, Frame, Order, Place
@@ -80,8 +80,20 @@ def get_row(frame: Frame, trace_id: str) -> int:
 
     Raises:
         NotFoundError: there is none of that id.
+        UnavailableError: it may be among those that are still being loaded.
     """
     row = frame.row_of(trace_id)
     if row is None:
+        require_whole(frame)
         raise NotFoundError(f"there is no trace {trace_id!r}")
     return row
+
+
+def require_whole(frame: Frame) -> None:
+    """Refuse what is about all traces while the service still loads them.
+
+    Raises:
+        UnavailableError: it does.
+    """
+    if not frame.is_whole:
+        raise UnavailableError("the traces are still being loaded: try again in a moment, or wait for /readyz")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +18,7 @@ from tracewright.flows.progress import say
 SHUTDOWN_SECONDS = 10
 """How long requests that are under way may take after the service was told to stop."""
 CONNECTION_LIMIT = 1_000
+SWITCH_SECONDS = 0.001
 
 user_app = typer.Typer(no_args_is_help=True, help="People who use the curation service.")
 StoreOption = Annotated[Path, typer.Option(help="The store's folder.")]
@@ -61,6 +64,11 @@ def serve(
         limit_concurrency=CONNECTION_LIMIT,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
+    # After its orderly end uvicorn sends the signal to itself again: that end is a success.
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_: sys.exit(0))
+    # The event loop waits for at most this long behind a request that computes (Python's default is 5 ms).
+    sys.setswitchinterval(SWITCH_SECONDS)
     uvicorn.Server(config).run()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
@@ -68,6 +68,21 @@ class _Request:
     languages: tuple[str, ...]
     limits: FileLimits
     pictures: bool
+    tell: Callable[[float], None] | None
+
+
+@dataclass
+class _Steps:
+    """How far the writing is: each row is gathered once and written once."""
+
+    tell: Callable[[float], None] | None
+    total: int
+    done: int = 0
+
+    def add(self, rows: int) -> None:
+        self.done += rows
+        if self.tell is not None and self.total:
+            self.tell(self.done / self.total)
 
 
 def create_release(
@@ -85,6 +100,7 @@ def create_release(
     languages: tuple[str, ...] = ("en",),
     limits: FileLimits | None = None,
     pictures: bool = True,
+    tell: Callable[[float], None] | None = None,
 ) -> ReleaseManifest:
     """Write an immutable release of traces into a new directory: complete or, whatever happens, absent.
 
@@ -104,6 +120,7 @@ def create_release(
         languages: ISO 639 codes for the card.
         limits: how large a file may become.
         pictures: whether the card has pictures; without them a small release is made some seconds sooner.
+        tell: called again and again with the share of the rows that is written, from 0 to 1.
 
     Returns:
         The manifest, as it was written.
@@ -119,7 +136,7 @@ def create_release(
     _check_languages(languages)
     with store.keep_versions(), claim_version(store.path, name, version) as claim, _make_aside(out) as folder:
         selection = select_traces(store, where=where, slice_name=slice, at=at, review_watermark=review_watermark)
-        request = _Request(name, claim.version, seed, test_share, languages, limits or FileLimits(), pictures)
+        request = _Request(name, claim.version, seed, test_share, languages, limits or FileLimits(), pictures, tell)
         reach(PublishPoint.FOLDER_MADE)
         manifest = _write_release(store, folder, selection, request)
         claim.record(out, manifest, published=False)
@@ -216,15 +233,18 @@ def _write_rows(
     # Of all traces of the version: what asks nearly the same as a held-out problem is not trained on either.
     questions = different_questions(store.iter_tables(selection.version, ["problem.question"]))
     plan = plan_splits(questions, test_share=request.test_share, seed=request.seed, cluster=cluster_problems)
+    steps = _Steps(request.tell, 2 * len(chosen))
     for traces in store.iter_tables(selection.version, SOURCE_COLUMNS):
         tally.observe_source(traces)
         kept = traces.filter(pc.is_in(traces["trace_id"], value_set=chosen))
         tally.observe_released(kept)
         sort.add(project(kept, selection.standing).append_column(_SPLIT, splits_of(kept, plan)))
+        steps.add(kept.num_rows)
     writers = {split: SplitWriter(folder, split, release_schema(), request.limits) for split in SPLITS}
     for bucket in sort.sorted_tables():
         for split, writer in writers.items():
             writer.write(bucket.filter(pc.equal(bucket[_SPLIT], split)).drop_columns(_SPLIT))
+        steps.add(bucket.num_rows)
     shutil.rmtree(folder / _SPILL, ignore_errors=True)
     written = {split: writer.finish() for split, writer in writers.items()}
     counts = {split: sum(file.rows or 0 for file in files) for split, files in written.items() if files}

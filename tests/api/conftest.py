@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from sqlalchemy import create_engine, text
 from starlette.testclient import TestClient
 
 from tracewright.api.app import create_app, open_services
+from tracewright.api.database import open_database
 from tracewright.api.services import Services
 from tracewright.api.settings import ServiceSettings
 from tracewright.api.users.roles import Role
@@ -60,7 +63,7 @@ def plant_trace(number: int, **more: Any) -> Trace:
         Step(
             text=one,
             span=Span(start=end - len(one), end=end),
-            confidence=round(1 - number / 100, 4),
+            confidence=round(max(0.0, 1 - number / 100), 4),
             check=StepCheck(outcome=CheckOutcome.FAILS if wrong and not place else CheckOutcome.HOLDS, reason="r"),
         )
         for place, (one, end) in enumerate(zip(texts, ends, strict=True))
@@ -76,7 +79,7 @@ def plant_trace(number: int, **more: Any) -> Trace:
         "steps": steps,
         "answer": str(number),
         "verdict": Verdict(outcome=Outcome.INCORRECT if wrong else Outcome.CORRECT, method="exact", reason="r"),
-        "confidence": None if number % 10 == 9 else round(1 - number / 100, 4),
+        "confidence": None if number % 10 == 9 else round(max(0.0, 1 - number / 100), 4),
         "verifier_version": "1",
         "checker_version": "1",
         "engine": "planted",
@@ -245,12 +248,6 @@ def _account() -> tuple[int, int]:
     return account.pw_uid, account.pw_gid
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def _await_postgres(server: subprocess.Popen[bytes], url: str) -> None:
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:") + "/postgres")
     deadline = time.monotonic() + 60
@@ -277,6 +274,85 @@ def serve_for(filled_store: Path, tmp_path: Path) -> Iterator[Any]:
     yield make
     for one in running:
         one.close()
+
+
+@pytest.fixture
+def make_many() -> Any:
+    """A function that adds so many traces to a store, from the number 1,000 on."""
+
+    def make(path: Path, traces: int) -> None:
+        fill(path, [plant_trace(number) for number in range(1_000, 1_000 + traces)], rows=1_000)
+
+    return make
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Server:
+    """`tracewright serve` as a process of its own; it can be killed and started again on the same port."""
+
+    store: Path
+    database_url: str
+    port: int = field(default_factory=_free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> Server:
+        """Start, and wait until it is ready."""
+        command = [sys.executable, "-m", "tracewright.flows.cli", "serve", "--store", str(self.store)]
+        command += ["--database", self.database_url, "--port", str(self.port)]
+        with (self.store.parent / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        deadline = time.monotonic() + 180
+        while not self._is_ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError((self.store.parent / "server.log").read_text()[-2_000:])
+            time.sleep(0.05)
+        return self
+
+    def end(self, signal_: int = signal.SIGTERM) -> int:
+        """Send a signal, and wait for the end; the exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal_)
+        return self.process.wait(60)
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@pytest.fixture
+def server(filled_store: Path, database_url: str, tmp_path: Path) -> Iterator[Server]:
+    """A served copy of the store of 60 traces, on each database."""
+    shutil.copytree(filled_store, tmp_path / "store")
+    running = Server(tmp_path / "store", database_url)
+    yield running
+    if running.process is not None and running.process.poll() is None:
+        running.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def add_users(server: Server) -> Any:
+    """A function that adds so many reviewers (reviewer0 …) and a curator to the server's database; name → token."""
+
+    def add(reviewers: int) -> dict[str, str]:
+        database, now = open_database(server.database_url), time.time_ns() // 1_000
+        roles = {f"reviewer{number}": Role.REVIEWER for number in range(reviewers)} | {"carl": Role.CURATOR}
+        tokens = {name: add_user_with_token(database, name, role, now) for name, role in roles.items()}
+        database.close()
+        return tokens
+
+    return add
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from tracewright.api.database.tables import REVIEWS, USERS, metadata
 from tracewright.api.http.observation import configure_logging
 from tracewright.api.operations.backup import TABLES, back_up, restore
 from tracewright.api.settings import ServiceSettings
+from tracewright.api.traces.frame import make_empty_frame
 from tracewright.schemas import ConfigError, InputError, IntegrityError
 
 
@@ -26,6 +27,22 @@ def test_health_and_readiness(service, expect):
     expect(service.client.get("/readyz"))
     service.services.feed.is_ready.clear()
     assert service.client.get("/readyz").status_code == 503
+
+
+def test_while_traces_are_loaded_nothing_is_taken_for_missing_or_for_all(lite):
+    rita, carl, frame = lite.as_("rita"), lite.as_("carl"), lite.services.feed.frame
+    assert carl.put("/v1/slices/s", json={"where": "tokens >= 0"}).status_code == 200
+    lite.services.feed._frame = make_empty_frame()
+    accept = {"events": [{"decision": "accept"}]}
+    answers = [
+        rita.get(f"/v1/traces/{frame.scalars['trace_id'][0]}"),
+        rita.post(f"/v1/traces/{frame.scalars['trace_id'][0]}/reviews", json=accept),
+        carl.post("/v1/queues", json={"name": "q", "slice": "s"}),
+        carl.post("/v1/bulks/preview", json={"where": "tokens >= 0"}),
+        carl.get("/v1/slices/s/export"),
+    ]
+    assert [(one.status_code, one.headers.get("retry-after")) for one in answers] == [(503, "1")] * 5
+    lite.services.feed._frame = frame
 
 
 def test_metrics_count_requests_by_route(lite):

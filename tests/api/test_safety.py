@@ -14,6 +14,9 @@ from tracewright.api.database.tables import ANSWERS, AUDIT, SESSIONS, TOKENS
 from tracewright.api.http.limits import RateLimit
 from tracewright.api.users.roles import Role
 
+USERS = {
+    "ann": Role.ADMIN, "carl": Role.CURATOR, "rita": Role.REVIEWER, "vera": Role.VIEWER,
+}  # fmt: skip
 OPEN = {
     ("get", "/healthz"), ("get", "/readyz"), ("post", "/v1/sessions"), ("get", "/v1/sessions/oidc"),
     ("get", "/v1/sessions/oidc/callback"), ("get", "/openapi.json"),
@@ -47,10 +50,18 @@ def ask(client, method, path, **more):
     return client.request(method, path.format(**PARTS), json={} if method in ("post", "put", "patch") else None, **more)
 
 
-def test_no_route_answers_without_a_valid_token(looking):
-    """Every route of the OpenAPI document, streams too: none, a wrong one, malformed ones."""
+def test_no_route_answers_without_a_valid_token(lite, expect):
+    """Every route of the OpenAPI document, streams too: none, an expired one, a revoked one, a wrong one, malformed."""
+    looking = lite
+    made = [
+        expect(lite.as_("ann").post("/v1/tokens", json={"name": "t", "scope": "admin", "days": days}), 201)
+        for days in (1, 9)
+    ]
+    expect(lite.as_("ann").delete(f"/v1/tokens/{made[1]['id']}", headers={"If-Match": "*"}), 204)
+    lite.clock.now += 2 * 86_400
     wrong = [
         {},
+        *({"Authorization": f"Bearer {one['token']}"} for one in made),
         *({"Authorization": value} for value in ("Bearer tw_x", "Bearer", "Basic YTpi", "Bearer " + "x" * 5_000)),
     ]
     looking.client.cookies.clear()
@@ -67,7 +78,7 @@ def test_ended_credentials_end_at_once(lite, expect):
     made = expect(lite.as_("rita").post("/v1/tokens", json={"name": "t", "scope": "viewer", "days": 1}), 201)
     short = {"Authorization": f"Bearer {made['token']}"}
     expect(lite.client.get("/v1/users/me", headers=short))
-    expect(lite.as_("rita").delete(f"/v1/tokens/{made['id']}"), 204)
+    expect(lite.as_("rita").delete(f"/v1/tokens/{made['id']}", headers={"If-Match": "*"}), 204)
     assert lite.client.get("/v1/users/me", headers=short).status_code == 401
     tag = ann.get("/v1/users/rolf").headers["ETag"]
     expect(ann.patch("/v1/users/rolf", json={"disabled": True}, headers={"If-Match": tag}))
@@ -76,16 +87,43 @@ def test_ended_credentials_end_at_once(lite, expect):
     assert lite.as_("ann").get("/v1/users/me").status_code == 401
 
 
-def test_every_route_refuses_a_role_that_is_too_low(looking):
-    low = {Role.REVIEWER: ["vera"], Role.CURATOR: ["vera", "rita"], Role.ADMIN: ["vera", "rita", "carl"]}
-    for role, named in NEEDS.items():
-        for name, one in itertools.product(low[role], named):
-            method, path = one.split()
-            response = ask(looking.as_(name), method, path)
-            assert response.status_code == 403, (name, one, response.status_code)
-    known = {tuple(one.split()) for named in NEEDS.values() for one in named}
-    changing = {(method, path) for method, path in routes(looking) if method != "get"} - known - OPEN
+def test_every_route_refuses_every_role_that_is_too_low_and_no_other(looking):
+    """The whole matrix: each route with each role, of a user and of a token's scope."""
+    needed = {tuple(one.split()): role for role, named in NEEDS.items() for one in named}
+    for (method, path), name in itertools.product(routes(looking), USERS):
+        if (method, path) in OPEN:
+            continue
+        role, least = USERS[name], needed.get((method, path), Role.VIEWER)
+        response = ask(looking.as_(name), method, path, headers={"If-Match": '"none"'})
+        assert (response.status_code == 403) == (not role.includes(least)), (name, method, path, response.text)
+    changing = {(method, path) for method, path in routes(looking) if method != "get"} - set(needed) - OPEN
     assert changing == {("post", "/v1/tokens"), ("delete", "/v1/tokens/{token_id}"), ("delete", "/v1/sessions/current")}
+
+
+def test_what_is_another_users_is_out_of_reach(lite, expect):
+    """Every resource that belongs to somebody, reached for by somebody of the same role, and by an admin where no
+    admin may speak for others."""
+    rita, rolf, ann = (lite.as_(name) for name in ("rita", "rolf", "ann"))
+    trace_id = lite.ids(where="tokens == 7")[0]
+    accept = {"events": [{"decision": "accept"}]}
+    event = expect(rita.post(f"/v1/traces/{trace_id}/reviews", json=accept), 201)["events"][0]
+    lite.as_("carl").put("/v1/slices/s", json={"where": "tokens > 7"})
+    expect(lite.as_("carl").post("/v1/queues", json={"name": "q", "slice": "s"}), 201)
+    lease = expect(rita.post("/v1/queues/q/claims", json={}))["lease"]
+    bulk = expect(ann.post("/v1/bulks", json={"where": "tokens == 7", "expected": 2, "tags": ["a"]}), 201)
+    proof = accept | {"lease": {"slot": lease["slot"], "fence": lease["fence"]}}
+    slot, fence, any_version = f"/v1/queues/q/leases/{lease['slot']}", {"fence": lease["fence"]}, {"If-Match": "*"}
+    for client in (rolf, ann):
+        assert client.post(f"/v1/reviews/{event['review_id']}/undo", headers=any_version).status_code == 403
+        assert client.post(f"{slot}/renewal", json=fence).status_code == 409
+        assert client.post(f"{slot}/release", json=fence).status_code == 409
+        assert client.post(f"/v1/traces/{lease['trace_id']}/reviews", json=proof).status_code == 409
+        assert expect(client.get("/v1/queues/q/leases"))["items"] == []
+        own = expect(client.get("/v1/reviews"))["items"]
+        assert all(one["reviewer"] != "rita" for one in own)
+        assert expect(client.get(f"/v1/traces/{trace_id}/review"))["reviewer"] != "rita"
+    assert lite.as_("carl").post(f"/v1/bulks/{bulk['id']}/undo", headers=any_version).status_code == 403
+    expect(rita.post(f"/v1/traces/{lease['trace_id']}/reviews", json=proof), 201)
 
 
 def test_a_tokens_scope_limits_its_user(lite, expect):
@@ -100,7 +138,8 @@ def test_a_tokens_scope_limits_its_user(lite, expect):
 def test_other_users_tokens_are_out_of_reach(lite, expect):
     made = expect(lite.as_("carl").post("/v1/tokens", json={"name": "t", "scope": "curator"}), 201)
     rita = lite.as_("rita")
-    assert rita.delete(f"/v1/tokens/{made['id']}").status_code == 404
+    assert rita.get(f"/v1/tokens/{made['id']}").status_code == 404
+    assert rita.delete(f"/v1/tokens/{made['id']}", headers={"If-Match": "*"}).status_code == 404
     assert rita.get("/v1/tokens", params={"user": "carl"}).status_code == 403
     assert rita.post("/v1/tokens", json={"name": "t", "scope": "viewer", "user": "carl"}).status_code == 403
     assert rita.post("/v1/tokens", json={"name": "t", "scope": "curator"}).status_code == 403
@@ -167,7 +206,16 @@ def test_no_request_names_an_address_for_the_service_to_call(looking):
             assert facts.get("format") not in ("uri", "url"), (name, field)
             assert not any(word in field for word in ("url", "uri", "webhook", "callback", "host")), (name, field)
     ann = looking.as_("ann")
-    for address in ("http://169.254.169.254/", "file:///etc/passwd", "//x", "gopher://127.0.0.1:1/"):
+    for address in (
+        "http://169.254.169.254/",
+        "file:///etc/passwd",
+        "//x",
+        "gopher://127.0.0.1:1/",
+        "a/../../b",
+        "C:x",
+    ):
+        named = {"deployment": "generate", "parameters": {"config": address}}
+        assert ann.post("/v1/runs", json=named).status_code == 422
         assert ann.post("/v1/runs", json={"deployment": address}).status_code == 422
         assert ann.post("/v1/releases", json={"name": address, "slice": "s"}).status_code == 422
         assert ann.post("/v1/sessions", json={"token": address}).status_code == 401
@@ -216,6 +264,17 @@ def test_a_session_changes_nothing_without_its_csrf_token(lite, expect):
     assert expect(client.get("/v1/sessions/current"))["csrf_token"] == csrf
 
 
+def test_a_repeated_sign_in_is_the_same_session(lite, expect):
+    headers, body = {"Idempotency-Key": "once"}, {"token": lite.tokens["rita"]}
+    both = [TestClient(lite.client.app).post("/v1/sessions", json=body, headers=headers) for _ in range(2)]
+    assert both[0].json() == both[1].json() and both[0].headers["set-cookie"] == both[1].headers["set-cookie"]
+    _, first = sign_in(lite)
+    assert first.json()["csrf_token"] != both[0].json()["csrf_token"]
+    used = {"Cookie": both[0].headers["set-cookie"].split(";")[0], "X-CSRF-Token": both[0].json()["csrf_token"]}
+    expect(TestClient(lite.client.app).delete("/v1/sessions/current", headers=used), 204)
+    assert TestClient(lite.client.app).post("/v1/sessions", json=body, headers=headers).status_code == 409
+
+
 def test_signing_out_ends_the_session_wherever_its_cookie_is(lite, expect):
     client, response = sign_in(lite)
     kept = client.cookies["tracewright_session"]
@@ -229,7 +288,7 @@ def test_a_session_ends_with_its_time_and_with_its_token(lite, expect):
     assert client.get("/v1/users/me").status_code == 401
     client, _ = sign_in(lite)
     token = expect(lite.as_("rita").get("/v1/tokens"))["items"][0]["id"]
-    expect(lite.as_("rita").delete(f"/v1/tokens/{token}"), 204)
+    expect(lite.as_("rita").delete(f"/v1/tokens/{token}", headers={"If-Match": "*"}), 204)
     assert client.get("/v1/users/me").status_code == 401
 
 
@@ -310,8 +369,9 @@ def test_what_the_service_made_wrong_is_not_shown(lite):
         response = lite.as_("vera").get("/v1/traces")
     finally:
         lite.client.app.state.services = lite.services
-    assert response.status_code == 500
+    assert response.status_code == 500 and response.headers["content-type"] == "application/problem+json"
     assert set(response.json()) == {"type", "title", "status", "detail"} and "NoneType" not in response.text
+    assert len(response.headers["x-request-id"]) >= 8 and response.headers["x-content-type-options"] == "nosniff"
 
 
 def test_no_last_admin_is_lost(lite):
@@ -327,7 +387,10 @@ def test_every_change_is_in_the_audit_log(lite, expect):
     tag = ann.get("/v1/users/new").headers["ETag"]
     expect(ann.patch("/v1/users/new", json={"role": "reviewer"}, headers={"If-Match": tag}))
     token = expect(ann.post("/v1/tokens", json={"name": "t", "scope": "viewer", "user": "new"}), 201)
-    expect(ann.delete(f"/v1/tokens/{token['id']}"), 204)
+    tag = ann.get(f"/v1/tokens/{token['id']}").headers["ETag"]
+    assert ann.delete(f"/v1/tokens/{token['id']}").status_code == 428
+    expect(ann.delete(f"/v1/tokens/{token['id']}", headers={"If-Match": tag}), 204)
+    assert ann.delete(f"/v1/tokens/{token['id']}", headers={"If-Match": tag}).status_code == 412
     carl.put("/v1/slices/s", json={"where": "tokens > 1"})
     expect(carl.post("/v1/queues", json={"name": "q", "slice": "s"}), 201)
     expect(carl.post("/v1/releases", json={"name": "r", "slice": "s"}), 202)
