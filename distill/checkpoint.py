@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 _SMALL_BYTES = 200 * 2**20
 """A model this small keeps a CPU engine busy with Python; more than one thread for its products slows it down."""
-_MAX_TOKENS = 2048
+MAX_TOKENS = 2048
+"""Of one answer, where nothing is said."""
 _MAX_CACHE_BYTES = 2**30
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
@@ -52,6 +54,14 @@ def read_config(checkpoint: Path) -> dict[str, Any]:
     return config
 
 
+def hash_weights(checkpoint: Path) -> str:
+    """SHA-256 of the folder's safetensors files, in the order of their names."""
+    digest = hashlib.sha256()
+    for file in sorted(checkpoint.glob("*.safetensors")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
 def engine_settings(
     checkpoint: Path, *, sampling: Sampling | None = None, max_tokens: int | None = None, max_in_flight: int = 256
 ) -> VllmSettings:
@@ -63,7 +73,7 @@ def engine_settings(
         MissingInputError, InputError: as for `read_config`.
     """
     config = read_config(checkpoint)
-    context = int(config.get("max_position_embeddings", 2 * _MAX_TOKENS))
+    context = int(config.get("max_position_embeddings", 2 * MAX_TOKENS))
     is_small = sum(file.stat().st_size for file in checkpoint.glob("*.safetensors")) <= _SMALL_BYTES
     engine_args: dict[str, Any] = {"dtype": config.get("dtype", "auto"), "max_model_len": context}
     if is_small and not has_nvidia_gpu():
@@ -71,7 +81,7 @@ def engine_settings(
     return VllmSettings(
         model=str(checkpoint),
         sampling=sampling or Sampling(),
-        max_tokens=max_tokens or min(_MAX_TOKENS, context // 2),
+        max_tokens=max_tokens or min(MAX_TOKENS, context // 2),
         logprobs=0,
         max_in_flight=max_in_flight,
         cpu_threads=1 if is_small else None,

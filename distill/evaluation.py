@@ -51,6 +51,8 @@ class Evaluation:
 
     answers: tuple[Answered, ...]
     seconds: float
+    memory_bytes: int | None = None
+    """Resident, of the processes that ran the model, after the last answer; None where it was not measured."""
 
     def accuracy(self, levels: Sequence[int] | None = None) -> Accuracy:
         """Over all problems, or those of some levels."""

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch.nn import functional
 
 _SMALLEST = 1e-30
 """Where rounding leaves nothing for the bucket of all other tokens."""
+
+
+def normalise_logits(logits_N_V: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Logits as log-probabilities at a temperature, in their own memory: of a large vocabulary each copy counts."""
+    logits_N_V.sub_(logits_N_V.amax(-1, keepdim=True)).div_(temperature)
+    return logits_N_V.sub_(logits_N_V.logsumexp(-1, keepdim=True))
 
 
 class Outcomes(Protocol):
@@ -38,14 +43,17 @@ class WholeDistribution:
     """Logits of every token: each token is an outcome."""
 
     logits_N_V: torch.Tensor
+    used_once: bool = False
+    """Whether the logits may be overwritten."""
 
     def rows(self, rows: slice) -> WholeDistribution:
         """Some of the positions."""
-        return WholeDistribution(self.logits_N_V[rows])
+        return WholeDistribution(self.logits_N_V[rows], self.used_once)
 
     def teacher(self, temperature: float) -> torch.Tensor:
         """Log-probabilities at that temperature, N × V."""
-        return functional.log_softmax(self.logits_N_V.detach() / temperature, dim=-1)
+        logits_N_V = self.logits_N_V.detach()
+        return normalise_logits(logits_N_V if self.used_once else logits_N_V.clone(), temperature)
 
     def student(self, log_q_N_V: torch.Tensor) -> torch.Tensor:
         """As it is."""
@@ -65,7 +73,7 @@ class HiddenDistribution:
 
     def rows(self, rows: slice) -> WholeDistribution:
         """Some of the positions, with their logits."""
-        return WholeDistribution(self.hidden_N_H[rows].detach() @ self.head_V_H.detach().T)
+        return WholeDistribution((self.hidden_N_H[rows].detach() @ self.head_V_H.detach().T).float(), used_once=True)
 
     def teacher(self, temperature: float) -> torch.Tensor:
         """Log-probabilities at that temperature, N × V."""

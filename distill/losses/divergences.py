@@ -49,9 +49,10 @@ def measure_divergence(
             values_N = torch.linalg.vecdot(q_N_B, ratio_N_B)
             return values_N, ratio_N_B.add_(1).mul_(q_N_B), q_N_B
         case Divergence.JSD:
-            log_m_N_B = torch.logaddexp(log_p_N_B + math.log(beta), log_q_N_B + math.log1p(-beta))
-            ratio_N_B = log_q_N_B - log_m_N_B
-            p_N_B = log_p_N_B.exp()
+            log_m_N_B = torch.logaddexp(log_p_N_B.add_(math.log(beta)), log_q_N_B + math.log1p(-beta))
+            p_N_B = log_p_N_B.sub_(math.log(beta)).exp()
             from_teacher_N = torch.linalg.vecdot(p_N_B, log_p_N_B.sub_(log_m_N_B))
+            del p_N_B
+            ratio_N_B = log_m_N_B.neg_().add_(log_q_N_B)
             values_N = beta * from_teacher_N + (1 - beta) * torch.linalg.vecdot(q_N_B, ratio_N_B)
             return values_N, ratio_N_B.mul_(q_N_B).mul_(1 - beta), q_N_B

@@ -14,10 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional
 
 from tracewright.distill.loss_config import Divergence
-from tracewright.distill.losses.distributions import Outcomes
+from tracewright.distill.losses.distributions import Outcomes, normalise_logits
 from tracewright.distill.losses.divergences import measure_divergence
 from tracewright.distill.losses.sampled import SampledDistribution
 
@@ -40,8 +39,11 @@ class OutputLoss:
     beta: float = 0.5
 
     def measure(self, logits_N_V: torch.Tensor, teacher: Teaching) -> tuple[torch.Tensor, torch.Tensor]:
-        """Each position's loss (N) and the gradient of its logits (N × V); V is the number of real tokens."""
-        log_q_N_V = functional.log_softmax(logits_N_V / self.temperature, dim=-1)
+        """Each position's loss (N) and the gradient of its logits (N × V); V is the number of real tokens.
+
+        The logits are overwritten.
+        """
+        log_q_N_V = normalise_logits(logits_N_V, self.temperature)
         if isinstance(teacher, SampledDistribution):
             values_N, gradient_N_V = teacher.measure(log_q_N_V)
             return values_N * self.temperature**2, gradient_N_V.mul_(self.temperature)

@@ -14,10 +14,10 @@ import torch
 
 from tracewright.distill.loss_config import LossConfig
 from tracewright.distill.losses.output import OutputLoss, Teaching
-from tracewright.distill.losses.trace import measure_trace_loss
+from tracewright.distill.losses.trace import measure_trace_loss, measure_trace_value
 
 CHUNK_BYTES = 64 * 2**20
-"""Of logits that are held at a time; four times as much is in use beside them."""
+"""Of logits that are held at a time; up to four times as much is in use beside them."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,21 @@ class TokenLosses:
         return cls(config.trace.weight / config.total, output.weight / config.total, how)
 
     def measure(self, logits_N_V: torch.Tensor, positions: Positions, divisors: Divisors) -> Measured:
-        """Values and gradient of some positions, as their part of the mean over all."""
-        values_N, gradient_N_V = measure_trace_loss(logits_N_V, positions.targets_N)
+        """Values and gradient of some positions, as their part of the mean over all. The logits are overwritten."""
         scale_N = positions.weights_N / divisors.weight
-        gradient_N_V.mul_(self.trace * scale_N[:, None])
+        gradient_N_V: torch.Tensor | None = None
+        if self.trace:
+            values_N, gradient_N_V = measure_trace_loss(logits_N_V, positions.targets_N)
+            gradient_N_V.mul_(self.trace * scale_N[:, None])
+        else:
+            values_N = measure_trace_value(logits_N_V, positions.targets_N)
         trace = torch.dot(values_N, scale_N)
         if not self.output or self.how is None or positions.teacher is None:
             return Measured(trace, torch.zeros_like(trace), gradient_N_V)
         values_N, output_N_V = self.how.measure(logits_N_V, positions.teacher)
-        gradient_N_V.add_(output_N_V, alpha=self.output / divisors.count)
-        return Measured(trace, values_N.sum() / divisors.count, gradient_N_V)
+        output_N_V.mul_(self.output / divisors.count)
+        total_N_V = output_N_V if gradient_N_V is None else output_N_V.add_(gradient_N_V)
+        return Measured(trace, values_N.sum() / divisors.count, total_N_V)
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,8 @@ class Measured:
 
     trace: torch.Tensor
     output: torch.Tensor
-    gradient_N_V: torch.Tensor
+    gradient_N_V: torch.Tensor | None
+    """None where neither has a weight."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +144,8 @@ class _Call:
 
 
 class _Chunked(torch.autograd.Function):
-    """Forward computes the gradients, too; backward scales them by what comes from above."""
+    """Forward computes the gradients, too; backward scales them by what comes from above, once, and hands them over: a
+    head's gradient is as large as the head."""
 
     @staticmethod
     def forward(ctx: Any, hidden_N_H: torch.Tensor, head_V_H: torch.Tensor, call: _Call) -> tuple[torch.Tensor, ...]:
@@ -153,16 +160,22 @@ class _Chunked(torch.autograd.Function):
             measured = call.losses.measure(logits_C_V, call.positions.rows(rows), call.divisors)
             del logits_C_V
             trace, output = trace + measured.trace, output + measured.output
+            if measured.gradient_N_V is None:
+                continue
             gradient_C_V = measured.gradient_N_V.to(head_V_H.dtype)
             if hidden_gradient is not None:
                 hidden_gradient[rows] = gradient_C_V @ head_V_H
             if head_gradient is not None:
                 head_gradient.addmm_(gradient_C_V.T, hidden_N_H[rows])
-        ctx.save_for_backward(hidden_gradient, head_gradient)
+        ctx.gradients = [hidden_gradient, head_gradient]
         ctx.mark_non_differentiable(trace, output)
         return call.losses.trace * trace + call.losses.output * output, trace, output
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        scale = gradients[0]
-        return *(None if saved is None else saved * scale for saved in ctx.saved_tensors), None
+        if ctx.gradients is None:
+            raise RuntimeError(
+                "the gradients of these losses were handed over: measure again for another backward pass"
+            )
+        given, ctx.gradients = ctx.gradients, None
+        return *(None if gradient is None else gradient.mul_(gradients[0]) for gradient in given), None

@@ -18,5 +18,10 @@ def measure_trace_loss(logits_N_V: torch.Tensor, targets_N: torch.Tensor) -> tup
     log_q_N_V = functional.log_softmax(logits_N_V, dim=-1)
     values_N = -log_q_N_V.gather(-1, targets_N[:, None])[:, 0]
     gradient_N_V = log_q_N_V.exp_()
-    gradient_N_V[torch.arange(len(targets_N)), targets_N] -= 1
+    gradient_N_V[torch.arange(len(targets_N), device=targets_N.device), targets_N] -= 1
     return values_N, gradient_N_V
+
+
+def measure_trace_value(logits_N_V: torch.Tensor, targets_N: torch.Tensor) -> torch.Tensor:
+    """Each position's cross-entropy alone (N)."""
+    return logits_N_V.logsumexp(-1) - logits_N_V.gather(-1, targets_N[:, None])[:, 0]

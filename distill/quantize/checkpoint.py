@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
@@ -24,7 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import tracewright
 from tracewright.distill.batches import Example
 from tracewright.distill.cards import write_quantized_card
-from tracewright.distill.checkpoint import read_config
+from tracewright.distill.checkpoint import hash_weights, read_config
 from tracewright.distill.losses import OutputLoss, WholeDistribution
 from tracewright.distill.manifest import write_whole
 from tracewright.distill.quantization_report import REPORT, QuantizationReport, read_quantization_report
@@ -64,7 +63,7 @@ def quantize_checkpoint(
     started = time.monotonic()
     opened = open_release(release)
     config = read_config(checkpoint)
-    source = _hash_weights(checkpoint)
+    source = hash_weights(checkpoint)
     run = make_id("int8", source, opened.manifest.digest, tracewright.__version__)
     finished = read_quantization_report(out)
     if finished is not None:
@@ -110,13 +109,6 @@ def _check_same_run(finished: QuantizationReport, run: str, out: Path) -> Quanti
         )
     measure_tensors(out)
     return finished
-
-
-def _hash_weights(checkpoint: Path) -> str:
-    digest = hashlib.sha256()
-    for file in sorted(checkpoint.glob("*.safetensors")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 def _load(checkpoint: Path) -> Any:

@@ -1,0 +1,1 @@
+"""Students for other runtimes: ONNX, and engines that answer with them as vLLM does."""
