@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 
 from tracewright.api.agreement import endpoints as agreement
 from tracewright.api.audit import endpoints as audit
@@ -81,6 +82,7 @@ def create_app(services: Services, *, background: bool = True) -> FastAPI:
         responses=PROBLEM_RESPONSES,
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=_name_operation,
     )
     app.state.services = services
     register_errors(app)
@@ -146,6 +148,11 @@ def stop_background(services: Services) -> None:
     services.search.stop()
     services.feed.stop()
     services.database.close()
+
+
+def _name_operation(route: APIRoute) -> str:
+    """What clients made from the document call an operation: `traces-list_traces`."""
+    return "-".join([*map(str, route.tags[:1]), route.name])
 
 
 def _document_problems(app: FastAPI) -> None:

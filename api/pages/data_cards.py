@@ -1,0 +1,29 @@
+"""A release's card as HTML: Markdown without raw HTML, then an allow-list of elements."""
+
+from __future__ import annotations
+
+import re
+
+import nh3
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+MAX_CARD_CHARS = 200_000
+_HEADER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+_TEXT_TAGS = {"h2", "h3", "h4", "h5", "h6", "p", "ul", "ol", "li", "strong", "em", "code", "pre", "a", "hr", "br"}
+_TAGS = _TEXT_TAGS | {"blockquote", "table", "thead", "tbody", "tr", "th", "td"}
+_TABLE_BEGIN = '<div class="scroll" role="region" aria-label="Table" tabindex="0"><table>'
+_ATTRIBUTES = {"a": {"href"}}
+
+
+def render_card(text: str) -> Markup:
+    """The card, its headings one level lower: the page has the first."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = parser.parse(_HEADER.sub("", text[:MAX_CARD_CHARS]))
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1:]) + 1)}"
+    made = parser.renderer.render(tokens, parser.options, {})
+    clean = nh3.clean(made, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes={"https", "http", "mailto"})
+    framed = clean.replace("<table>", _TABLE_BEGIN).replace("</table>", "</table></div>")
+    return Markup(framed)  # noqa: S704 - cleaned two lines before
