@@ -320,6 +320,7 @@ class Bench {
 			setTimeout(() => this.fill(), 3000);
 		}
 		this.isFilling = false;
+		this.root.dataset.ahead = this.ready.length;
 	}
 	advance() {
 		const isLast = this.isEmpty || this.parked.length >= 6;
@@ -329,11 +330,11 @@ class Bench {
 		else if (this.isEmpty) this.card.replaceChildren($("#empty").content.cloneNode(true));
 		this.fill();
 	}
-	show(item) {
+	show(item, isNew = true) {
 		this.current = item;
 		this.draft = read(this.draftName) ?? item.draft ?? { steps: {}, first: null, log: [] };
-		this.began = performance.now();
-		if (item.node) {
+		if (isNew) this.began = performance.now();
+		if (isNew && item.node) {
 			this.card.replaceChildren(item.node);
 			scrollTo(0, 0);
 			begin();
@@ -452,7 +453,7 @@ class Bench {
 			const { at, draft: { log } } = this;
 			this.draft = { ...JSON.parse(log.at(-1)), log: log.slice(0, -1) };
 			keep(this.draftName, this.draft);
-			this.show({ ...this.current, node: null });
+			this.show(this.current, false);
 			return this.select(at);
 		}
 		if (!last) return tell("", "There is nothing to undo.");
