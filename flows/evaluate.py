@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -14,9 +15,11 @@ from prefect.cache_policies import NO_CACHE
 from tracewright.distill.checkpoint import engine_settings
 from tracewright.distill.evaluation import Evaluation, evaluate_greedy, evaluate_sampled
 from tracewright.distill.evaluation_file import evaluation_key, load_evaluation, save_evaluation
+from tracewright.distill.export.runtimes import Runtime, start_engine
 from tracewright.flows.interrupts import stop_on_interrupt
 from tracewright.flows.progress import StageProgress, show_progress
 from tracewright.flows.unrecorded import Unrecorded
+from tracewright.pipeline.engines.base import Engine
 from tracewright.pipeline.engines.vllm_engine import VllmEngine, VllmSettings
 from tracewright.schemas import Problem
 
@@ -29,6 +32,8 @@ class Asking:
     samples: int = 1
     """1: the likeliest token each time; more: drawn at temperature 1."""
     max_tokens: int | None = None
+    runtime: Runtime = Runtime.VLLM
+    """Of checkpoints; ONNX graphs run on onnxruntime."""
     keep: bool = True
     """Whether answers are kept in the checkpoint's folder, and kept ones taken instead of asking again."""
 
@@ -42,12 +47,16 @@ class Asking:
             return None
         return load_evaluation(checkpoint, self.key(checkpoint), self.problems, self.samples)
 
+    def start_engine(self, checkpoint: Path, log: Path) -> Engine:
+        """One that answers with the checkpoint."""
+        return start_engine(checkpoint, self.runtime, self.max_tokens, log)
+
     def key(self, checkpoint: Path) -> str:
         """What decides the answers."""
         return evaluation_key(self.settings(checkpoint), self.problems, self.samples)
 
 
-Candidate = VllmEngine | Evaluation
+Candidate = Engine | Evaluation
 """A checkpoint that is to be asked, by its engine, or one that has been."""
 
 
@@ -57,7 +66,7 @@ def start_engines(checkpoints: Mapping[str, Path], asking: Asking, logs: Path) -
     with ExitStack() as stack:
         yield {
             name: asking.stored(path)
-            or stack.enter_context(VllmEngine(asking.settings(path), logs / f"{path.name}-engine.log"))
+            or stack.enter_context(closing(asking.start_engine(path, logs / f"{path.name}-engine.log")))
             for name, path in checkpoints.items()
         }
 
@@ -106,10 +115,20 @@ def ask(checkpoint: Path, asking: Asking, candidate: Candidate, stage: StageProg
     return evaluation
 
 
-def _ask_engine(asking: Asking, engine: VllmEngine, stage: StageProgress) -> Evaluation:
+def _ask_engine(asking: Asking, engine: Engine, stage: StageProgress) -> Evaluation:
     if asking.samples == 1:
-        return evaluate_greedy(engine, asking.problems, lambda done: stage.update(done, ""))
-    return evaluate_sampled(engine, asking.problems, asking.samples, lambda done: stage.update(done, ""))
+        evaluation = evaluate_greedy(engine, asking.problems, lambda done: stage.update(done, ""))
+    else:
+        evaluation = evaluate_sampled(engine, asking.problems, asking.samples, lambda done: stage.update(done, ""))
+    return replace(evaluation, memory_bytes=_measure_memory(engine))
+
+
+def _measure_memory(engine: Engine) -> int:
+    """Resident bytes of the engine's processes; of this one where the model runs in it."""
+    if not isinstance(engine, VllmEngine):
+        return psutil.Process().memory_info().rss
+    process = psutil.Process(engine.pid)
+    return sum(one.memory_info().rss for one in (process, *process.children(recursive=True)))
 
 
 def publish_accuracies(evaluations: Mapping[str, Evaluation]) -> None:

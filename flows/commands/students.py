@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from tracewright.flows.commands.jobs import JSON_OPTION
 from tracewright.flows.progress import say
 from tracewright.flows.runtime import configure_prefect
+from tracewright.schemas import InputError
 
 _PASS_AT = (1, 2, 4, 8, 16, 32, 64, 128)
 
 if TYPE_CHECKING:
+    from tracewright.distill.config import DistillConfig
     from tracewright.distill.evaluation import Evaluation
     from tracewright.distill.manifest import TrainingManifest
+
+
+class RuntimeName(StrEnum):
+    """What runs a checkpoint of safetensors."""
+
+    VLLM = "vllm"
+    TRANSFORMERS = "transformers"
+
+
+class ExportFormat(StrEnum):
+    """What a checkpoint can be exported to."""
+
+    ONNX = "onnx"
 
 
 class Scheme(StrEnum):
@@ -32,10 +51,12 @@ def register(app: typer.Typer) -> None:
     app.command("distill")(distill)
     app.command("quantize")(quantize)
     app.command("evaluate")(evaluate)
+    app.command("export")(export)
 
 
 def distill(
     config: Annotated[Path, typer.Argument(help="A YAML file; its paths are relative to itself.")],
+    ablate: Annotated[bool, typer.Option(help="Say which part helps: train every arm over several seeds.")] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Train a student on a release; run again, a killed training goes on and a finished student is taken.
@@ -51,6 +72,9 @@ def distill(
     from tracewright.pipeline.config import load_config
 
     loaded = load_config(DistillConfig, config)
+    if ablate:
+        _ablate(loaded, as_json=as_json)
+        return
     configure_prefect(loaded.out)
     from tracewright.flows.devices import lease_one
     from tracewright.flows.distill import distill as flow
@@ -65,6 +89,21 @@ def distill(
     if as_json:
         arms = {name: {"checkpoint": str(loaded.out / name), **_brief(m)} for name, m in manifests.items()}
         typer.echo(json.dumps({**arms["student"], "control": arms.get("control")}))
+
+
+def _ablate(config: DistillConfig, *, as_json: bool) -> None:
+    from tracewright.distill.ablation_report import TABLE
+    from tracewright.flows.ablate import FOLDER
+    from tracewright.flows.ablate import ablate as compare
+    from tracewright.flows.devices import lease_one
+
+    with lease_one():
+        report = compare(config)
+    for sentence in report.conclusions:
+        say(sentence)
+    say(f"{config.out / FOLDER / TABLE} has the table")
+    if as_json:
+        typer.echo(report.model_dump_json())
 
 
 def quantize(
@@ -89,21 +128,52 @@ def quantize(
         typer.echo(json.dumps({"checkpoint": str(out), "layers": len(report.layers), **figures}))
 
 
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="A student's folder, not quantized.")],
+    out: Annotated[Path, typer.Option(help="The export's folder; must not exist.")],
+    to: Annotated[ExportFormat, typer.Option(help="The format.")] = ExportFormat.ONNX,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Make a checkpoint run elsewhere: ONNX in float32 and int8, with tokenizer, template, card and TensorRT recipe."""
+    try:
+        from tracewright.distill.export.onnx_export import export_onnx
+    except ImportError as error:
+        raise InputError(
+            f"{error.name} is not installed: pip install 'tracewright[onnx]' brings what an export to {to} needs"
+        ) from error
+    report = export_onnx(checkpoint, out)
+    say(
+        f"{out}: {report.onnx_bytes:,} bytes in float32 and {report.int8_bytes:,} in int8; a logit differs by at most "
+        f"{report.largest_difference:.1e} from the checkpoint's"
+    )
+    if as_json:
+        typer.echo(json.dumps({"export": str(out), **report.model_dump(mode="json")}))
+
+
 def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint's folder.")],
+    checkpoints: Annotated[
+        list[Path], typer.Argument(help="Checkpoints' folders, exports' folders, or files of ONNX graphs.")
+    ],
     problems: Annotated[
         str, typer.Option(help="A file of problems, or `arithmetic`: held-out ones of 1 and 2 operators.")
     ],
     samples: Annotated[int, typer.Option(min=1, help="1: greedy; more: drawn at temperature 1, for pass@k.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="So many problems at most.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="For one answer.")] = None,
+    runtime: Annotated[
+        RuntimeName, typer.Option(help="What runs checkpoints; ONNX graphs run on onnxruntime.")
+    ] = RuntimeName.VLLM,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Ask a checkpoint problems through vLLM and count what it solves, with 95 % intervals."""
-    from tracewright.distill.checkpoint import read_config
+    """Ask models problems and count what each solves, with 95 % intervals; several are compared in one table.
+
+    vLLM is asked all problems at once; transformers and onnxruntime one after another, as a small device would.
+    """
+    from tracewright.distill.export.runtimes import Runtime, check_model, measure_files
     from tracewright.flows.problems import read_questions
 
-    read_config(checkpoint)
+    for checkpoint in checkpoints:
+        check_model(checkpoint)
     asked = read_questions(problems, limit)
     with TemporaryDirectory(prefix="tracewright-") as folder:
         configure_prefect(Path(folder))
@@ -111,16 +181,55 @@ def evaluate(
         from tracewright.flows.evaluate import evaluate as flow
         from tracewright.flows.unrecorded import Unrecorded
 
-        asking = Asking(asked, samples, max_tokens, keep=False)
-        (evaluation,) = flow({checkpoint.name: checkpoint}, Unrecorded(asking), Path(folder)).values()
-    summary = summarize(evaluation, samples)
-    low, high = summary["interval"]
-    say(
-        f"{checkpoint}: {summary['pass@1']:.1%} of {len(asked):,} problems solved (95 % interval {low:.1%} to "
-        f"{high:.1%}), {summary['tokens_per_second']:,.0f} tok/s"
-    )
+        asking = Asking(asked, samples, max_tokens, Runtime(runtime), keep=False)
+        evaluations = flow(dict(zip(_name(checkpoints), checkpoints, strict=True)), Unrecorded(asking), Path(folder))
+    summaries: list[dict[str, Any]] = [
+        {
+            "checkpoint": str(path),
+            **summarize(evaluation, samples),
+            "file_bytes": measure_files(path),
+            "memory_bytes": evaluation.memory_bytes,
+        }
+        for path, evaluation in zip(checkpoints, evaluations.values(), strict=True)
+    ]
+    for summary in summaries if len(summaries) == 1 else ():
+        low, high = summary["interval"]
+        say(
+            f"{summary['checkpoint']}: {summary['pass@1']:.1%} of {len(asked):,} problems solved (95 % interval "
+            f"{low:.1%} to {high:.1%}), {summary['tokens_per_second']:,.0f} tok/s"
+        )
+    if len(summaries) > 1:
+        show_table(summaries)
     if as_json:
-        typer.echo(json.dumps({"checkpoint": str(checkpoint), **summary}))
+        typer.echo(json.dumps(summaries[0] if len(summaries) == 1 else {"models": summaries}))
+
+
+def _name(models: Sequence[Path]) -> list[str]:
+    """A short name for each, all different."""
+    names = [re.sub("[^a-z0-9]+", "-", path.name.lower()) for path in models]
+    return [f"{name}-{place + 1}" if names.count(name) > 1 else name for place, name in enumerate(names)]
+
+
+def show_table(summaries: Sequence[dict[str, Any]]) -> None:
+    """One row a model."""
+    table = Table(title="Problems solved, with 95 % intervals", title_justify="left")
+    table.add_column("model", overflow="fold")
+    for name in ("solved, %", "tok/s", "p50, ms", "p95, ms", "file, kB", "memory, MiB"):
+        table.add_column(name, justify="right")
+    names = _name([Path(summary["checkpoint"]) for summary in summaries])
+    for name, summary in zip(names, summaries, strict=True):
+        low, high = summary["interval"]
+        latency = summary["latency_seconds"]
+        table.add_row(
+            name,
+            f"{100 * summary['pass@1']:.1f} ({100 * low:.1f}–{100 * high:.1f})",
+            f"{summary['tokens_per_second']:,.0f}",
+            f"{1000 * latency['p50']:,.0f}",
+            f"{1000 * latency['p95']:,.0f}",
+            f"{summary['file_bytes'] / 1000:,.0f}",
+            f"{(summary['memory_bytes'] or 0) / 2**20:,.0f}",
+        )
+    Console(stderr=True).print(table)
 
 
 def summarize(evaluation: Evaluation, samples: int) -> dict[str, Any]:
