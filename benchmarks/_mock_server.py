@@ -21,11 +21,14 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 STEPS = 12
 WRONG_SHARE = 0.1
+SLIP_DOUBT = 3.0
+"""How much less sure a chain that slips is of every token."""
 REFUSED_MARK = "(refused)"
 """A question that holds it is always refused with HTTP 400."""
 HANG_SECONDS = 3_600
@@ -43,9 +46,8 @@ def make_problem(number: int, steps: int = STEPS) -> dict[str, str]:
 
 def write_chain(number: int, seed: int, steps: int) -> str:
     """The text of a chain; one in ten slips."""
-    rng = random.Random(seed)
     value, moves = _draw(number, steps)
-    slip = rng.randrange(len(moves)) if rng.random() < WRONG_SHARE else -1
+    slip = _slip(seed, len(moves))
     lines: list[str] = []
     for index, move in enumerate(moves):
         result = value + move + (index == slip)
@@ -55,6 +57,12 @@ def write_chain(number: int, seed: int, steps: int) -> str:
     return "".join(lines) + f"#### {value}"
 
 
+def _slip(seed: int, moves: int) -> int:
+    """The move that is worked wrong; -1 for none."""
+    rng = random.Random(seed)
+    return rng.randrange(moves) if rng.random() < WRONG_SHARE else -1
+
+
 def _draw(number: int, steps: int) -> tuple[int, list[int]]:
     """What is in the jar, and what goes in and out: as many moves as steps, one more or one less."""
     rng = random.Random(number)
@@ -62,20 +70,20 @@ def _draw(number: int, steps: int) -> tuple[int, list[int]]:
     return start, [rng.choice((-1, 1)) * rng.randint(2, 20) for _ in range(steps + number % 3 - 1)]
 
 
-def _write_logprobs(tokens: list[str], seed: int) -> str:
+def _write_logprobs(tokens: list[str], seed: int, doubt: float) -> Iterator[str]:
     """Sure of words, less so of numbers; the same for the same seed."""
     rng = random.Random(seed)
-    return ",".join(
-        f'{{"token":{text},"logprob":{first:.5f},"bytes":{raw},"top_logprobs":[{{"token":{text},'
-        f'"logprob":{first:.5f}}}]}}'
-        for text, raw, first in _spell(tokens, rng)
-    )
+    for text, raw, first in _spell(tokens, rng, doubt):
+        yield (
+            f'{{"token":{text},"logprob":{first:.5f},"bytes":{raw},"top_logprobs":[{{"token":{text},'
+            f'"logprob":{first:.5f}}}]}}'
+        )
 
 
-def _spell(tokens: list[str], rng: random.Random) -> Iterator[tuple[str, str, float]]:
+def _spell(tokens: list[str], rng: random.Random, doubt: float) -> Iterator[tuple[str, str, float]]:
     for token in tokens:
         text, raw, rate = _describe_token(token)
-        yield text, raw, -rng.expovariate(rate)
+        yield text, raw, -rng.expovariate(rate / doubt)
 
 
 @lru_cache(maxsize=65_536)
@@ -123,10 +131,27 @@ class Connection(asyncio.Protocol):
         else:
             delay = HANG_SECONDS if fault == "hang" else self.options.delay * random.uniform(0.5, 1.5)
             answer = make_answer(asked, question, self.options.steps)
-            if delay:
-                asyncio.get_running_loop().call_later(delay, self.reply, 200, answer)
+            if asked.get("stream"):
+                self.begin_stream(answer)
+            elif delay:
+                asyncio.get_running_loop().call_later(delay, self.reply, 200, answer.to_json())
             else:
-                self.reply(200, answer)
+                self.reply(200, answer.to_json())
+
+    def begin_stream(self, answer: Answer) -> None:
+        head = "HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        self.transport.write(head.encode())
+        self.stream(iter(answer.to_events()))
+
+    def stream(self, events: Iterator[str]) -> None:
+        """One event, and the next one later: the client may be gone by then."""
+        if self.transport.is_closing():
+            return
+        event = next(events, None)
+        data = f"data: {event}\n\n".encode() if event is not None else b""
+        self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        if event is not None:
+            asyncio.get_running_loop().call_later(self.options.token_delay, self.stream, events)
 
     def choose_fault(self, question: str) -> str | None:
         """By the question alone, and never twice for one."""
@@ -143,24 +168,60 @@ class Connection(asyncio.Protocol):
             self.transport.write(head.encode() + data)
 
 
-def make_answer(asked: dict, question: str, steps: int) -> str:
-    """The body of a chat completion; cut where `max_tokens` says."""
+def make_answer(asked: dict, question: str, steps: int) -> Answer:
+    """What a chat completion says; cut where `max_tokens` says."""
     found = _NUMBER.search(question)
     number = int(found[1]) if found else 0
     seed = int(asked.get("seed") or 0)
-    text = write_chain(number, seed, steps)
-    tokens = _TOKEN.findall(text)
+    tokens = _TOKEN.findall(write_chain(number, seed, steps))
     limit = asked.get("max_tokens") or len(tokens)
-    finish = "stop" if len(tokens) <= limit else "length"
-    if finish == "length":
-        tokens = tokens[:limit]
-        text = "".join(tokens)
-    logprobs = f'{{"content":[{_write_logprobs(tokens, seed)}]}}' if asked.get("logprobs") else "null"
-    return (
-        f'{{"choices":[{{"index":0,"message":{{"role":"assistant","content":{json.dumps(text)}}},'
-        f'"finish_reason":"{finish}","logprobs":{logprobs}}}],'
-        f'"usage":{{"prompt_tokens":{len(question) // 4},"completion_tokens":{len(tokens)}}}}}'
+    slipped = asked.get("logprobs") and _slip(seed, len(_draw(number, steps)[1])) >= 0
+    return Answer(
+        tokens=tokens[:limit],
+        finish="stop" if len(tokens) <= limit else "length",
+        seed=seed if asked.get("logprobs") else None,
+        doubt=SLIP_DOUBT if slipped else 1.0,
+        prompt_tokens=len(question) // 4,
     )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A chat completion."""
+
+    tokens: list[str]
+    finish: str
+    seed: int | None
+    """Of the logprobs; None for none."""
+    doubt: float
+    prompt_tokens: int
+
+    @property
+    def usage(self) -> str:
+        return f'"usage":{{"prompt_tokens":{self.prompt_tokens},"completion_tokens":{len(self.tokens)}}}'
+
+    def to_json(self) -> str:
+        """In one piece."""
+        logprobs = "null" if self.seed is None else f'{{"content":[{",".join(self.logprobs(self.seed))}]}}'
+        return (
+            f'{{"choices":[{{"index":0,"message":{{"role":"assistant","content":{json.dumps("".join(self.tokens))}}},'
+            f'"finish_reason":"{self.finish}","logprobs":{logprobs}}}],{self.usage}}}'
+        )
+
+    def to_events(self) -> Iterator[str]:
+        """Token by token."""
+        described = self.logprobs(self.seed) if self.seed is not None else iter(())
+        for token in self.tokens:
+            logprobs = f'{{"content":[{one}]}}' if (one := next(described, None)) else "null"
+            delta = f'"delta":{{"content":{json.dumps(token)}}}'
+            yield f'{{"choices":[{{"index":0,{delta},"finish_reason":null,"logprobs":{logprobs}}}]}}'
+        yield f'{{"choices":[{{"index":0,"delta":{{}},"finish_reason":"{self.finish}"}}]}}'
+        yield f'{{"choices":[],{self.usage}}}'
+        yield "[DONE]"
+
+    def logprobs(self, seed: int) -> Iterator[str]:
+        """One object a token."""
+        return _write_logprobs(self.tokens, seed, self.doubt)
 
 
 async def serve(options: argparse.Namespace) -> None:
@@ -189,6 +250,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--delay", type=float, default=0.0, help="mean seconds before an answer")
+    parser.add_argument("--token-delay", type=float, default=0.0, help="seconds between tokens that are streamed")
     parser.add_argument("--asked", type=Path, help="a file to write the moment of the first request to")
     parser.add_argument("--faults", type=float, default=0.0, help="share of questions whose first request goes wrong")
     parser.add_argument("--kinds", default="429,500,503,drop", help="which of these ways, and hang")

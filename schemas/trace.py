@@ -80,6 +80,8 @@ class FinishReason(StrEnum):
     STOP = "stop"
     LENGTH = "length"
     ABORT = "abort"
+    LOW_CONFIDENCE = "low_confidence"
+    """Given up early: the running confidence fell below the threshold."""
     ERROR = "error"
 
 
@@ -147,10 +149,12 @@ class AttemptKind(StrEnum):
 
     TRUNCATED = "truncated"
     FAILED = "failed"
+    STOPPED = "stopped"
+    """Given up early, as the teacher was not sure enough."""
 
 
 class Attempt(Frozen):
-    """A completion that was cut by a limit, or a request that failed; kept beside the traces."""
+    """A completion that was cut by a limit or given up, or a request that failed; kept beside the traces."""
 
     trace_id: str
     """The id of the trace this would have been."""

@@ -135,6 +135,8 @@ def _show_counts(config: GenerateConfig, counts: GenerationCounts) -> None:
     table.add_row("new traces", f"{counts.traces:,}, {counts.correct:,} of them correct")
     table.add_row("there before", f"{counts.present:,}")
     table.add_row("cut off", f"{counts.truncated:,}")
+    if config.teacher.early_stop is not None:
+        table.add_row("given up early", f"{counts.stopped_early:,}, some {counts.tokens_saved:,} tokens saved")
     table.add_row("failed", f"{counts.failed:,}" + (" (--retry-failed makes them again)" if counts.failed else ""))
     table.add_row("rejected rows", f"{counts.rejected:,}")
     table.add_row("tokens", f"{counts.tokens:,}, {counts.tokens_per_second:,.0f} a second")

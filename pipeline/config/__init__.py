@@ -11,7 +11,13 @@ from tracewright.pipeline.config.problems import (
     ReasoningGymConfig,
 )
 from tracewright.pipeline.config.spending import AlertConfig, BudgetConfig
-from tracewright.pipeline.config.teacher import ExampleConfig, PriceConfig, ReasoningConfig, TeacherConfig
+from tracewright.pipeline.config.teacher import (
+    EarlyStopConfig,
+    ExampleConfig,
+    PriceConfig,
+    ReasoningConfig,
+    TeacherConfig,
+)
 
 __all__ = [
     "AlertConfig",
@@ -20,6 +26,7 @@ __all__ = [
     "ColumnsConfig",
     "ConfigPath",
     "DatasetConfig",
+    "EarlyStopConfig",
     "ExampleConfig",
     "GenerateConfig",
     "ModelName",

@@ -34,6 +34,23 @@ class ReasoningConfig(Frozen):
     opens the thinking, so that the completion itself does not."""
 
 
+class EarlyStopConfig(Frozen):
+    """When a completion is given up before its end, as the teacher is not sure enough of it (DeepConf, online).
+
+    The confidence of a place is the mean of −log p over its `logprobs` likeliest tokens, of 2 or more; with 1, the
+    drawn token's own logprob. What is compared is its mean over the last `window` tokens.
+    """
+
+    window: int = Field(default=128, ge=1)
+    """Tokens."""
+    keep: float = Field(default=0.95, gt=0.0, le=1.0)
+    """The share of the first traces' correct ones that the threshold lets through."""
+    warm_up: int = Field(default=64, ge=8)
+    """How many traces run to their end before there is a threshold."""
+    threshold: float | None = None
+    """A confidence to use instead of a calibrated one; it has the unit of `window`'s means."""
+
+
 class PriceConfig(Frozen):
     """What the teacher costs, in any one currency."""
 
@@ -81,6 +98,8 @@ class TeacherConfig(Frozen):
     """For one completion, its waiting in the engine included; what takes longer is a failure."""
     stall_seconds: float = Field(default=30.0, gt=0.0)
     """For `vllm` and `embedded`: without a sign of life for so long the engine counts as hung and is replaced."""
+    early_stop: EarlyStopConfig | None = None
+    """For long chains: end what falls below a calibrated confidence, and save its further tokens."""
     price: PriceConfig = PriceConfig()
     engine_args: dict[str, JsonValue] = {}
     """For `vllm` and `embedded`: further arguments of the engine, such as `tensor_parallel_size`."""
@@ -109,6 +128,8 @@ class TeacherConfig(Frozen):
             raise ValueError(f"base_urls is for engine server; engine {self.engine} takes none")
         if self.engine != "embedded" and self.model is None:
             raise ValueError(f"engine {self.engine} needs model: a name or a folder")
+        if self.early_stop and not self.logprobs and self.engine != "embedded":
+            raise ValueError("early_stop needs logprobs: set logprobs, to 5 for example")
         if self.keep_top_logprobs and self.engine == "server":
             raise ValueError("keep_top_logprobs needs token ids, which servers don't give: use engine vllm")
         if self.keep_top_logprobs and not self.logprobs and self.engine != "embedded":

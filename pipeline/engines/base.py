@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from tracewright.pipeline.engines.running_confidence import EarlyStop
 from tracewright.schemas import FinishReason
 
 
@@ -24,6 +25,8 @@ class Request:
     """The beginning of the answer, which the engine goes on from; the completion has what follows it alone."""
     prefix_ids: tuple[int, ...] | None = None
     """The prefix's tokens, where they are known: those that the teacher drew, which its text may not give back."""
+    early_stop: EarlyStop | None = None
+    """When to give it up; None: never."""
     greedy: bool = False
     """Take the likeliest token each time, whatever the engine's sampling: for evaluation."""
 

@@ -8,7 +8,11 @@ from typing import Any
 from tracewright.pipeline.engines.base import Completion, Request
 from tracewright.schemas import FinishReason
 
-_FINISH_REASONS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
+_FINISH_REASONS = {
+    "stop": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    FinishReason.LOW_CONFIDENCE.value: FinishReason.LOW_CONFIDENCE,
+}
 
 
 def read_answer(request: Request, answer: dict[str, Any], seconds: float, marks: tuple[str, str]) -> Completion:

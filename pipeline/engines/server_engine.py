@@ -8,11 +8,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tracewright.pipeline.engines.base import Completion, Failure, Request, RequestDrawer
 from tracewright.pipeline.engines.server_answers import read_answer
 from tracewright.pipeline.engines.server_pool import OutageError, PoolTimes, ServerPool
+from tracewright.pipeline.engines.server_stream import read_stream
 from tracewright.schemas import EngineError, Sampling
 
 DEADLINE_SECONDS = 900.0
@@ -121,7 +123,8 @@ class ServerEngine:
         started, result = time.monotonic(), None
         try:
             async with asyncio.timeout(self._settings.deadline_seconds):
-                answer = await self._pool.post("/chat/completions", self._body(request))
+                read = None if request.early_stop is None else partial(read_stream, rule=request.early_stop)
+                answer = await self._pool.post("/chat/completions", self._body(request), read)
             result = read_answer(request, answer, time.monotonic() - started, self._settings.marks)
         except TimeoutError:
             result = Failure(request.key, f"no answer within its deadline of {self._settings.deadline_seconds:.0f} s")
@@ -148,6 +151,7 @@ class ServerEngine:
         body |= {"min_p": sampling.min_p} if sampling.min_p else {}
         body |= {"stop": list(sampling.stop)} if sampling.stop else {}
         body |= {"continue_final_message": True, "add_generation_prompt": False} if request.prefix else {}
+        body |= {"stream": True, "stream_options": {"include_usage": True}} if request.early_stop else {}
         body |= {"logprobs": True, "top_logprobs": self._settings.logprobs} if self._settings.logprobs else {}
         return body
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,11 +26,19 @@ _MAX_PAUSE_SECONDS = 20.0
 _FIRST_REST_SECONDS = 1.0
 _MAX_REST_SECONDS = 15.0
 _CONNECT_TIMEOUT_SECONDS = 10.0
-_MAX_ANSWER_BYTES = 256 * 2**20
+MAX_ANSWER_BYTES = 256 * 2**20
 _OVERLOADED = frozenset({429, 503})
 """The server asks for time: such an answer is waited out, until the request's deadline."""
 _TRANSIENT = frozenset({408, 409, 425, 500, 502, 504})
 _SHOWN_CHARACTERS = 300
+
+
+Read = Callable[[aiohttp.ClientResponse], Awaitable[dict[str, Any]]]
+
+
+async def read_json(response: aiohttp.ClientResponse) -> dict[str, Any]:
+    """All of an answer."""
+    return orjson.loads(await response.read())
 
 
 class RequestRefusedError(EngineError):
@@ -90,8 +98,9 @@ class ServerPool:
         )
         self._watch = asyncio.ensure_future(self._watch_for_silence())
 
-    async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The server's answer; how long that may take is for the caller to limit.
+    async def post(self, path: str, body: dict[str, Any], read: Read | None = None) -> dict[str, Any]:
+        """The server's answer; how long that may take is for the caller to limit. `read` makes it of a response that is
+        no error: without it, all of it is read, as JSON.
 
         Raises:
             RequestRefusedError: a server refused the request itself.
@@ -102,7 +111,7 @@ class ServerPool:
         while tries < MAX_TRIES:
             server = await self._choose(trouble)
             try:
-                status, raw = await self._try(server, path, data)
+                status, answer = await self._try(server, path, data, read or read_json)
             except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError) as error:
                 trouble = self._note_death(server, error)
                 continue
@@ -112,8 +121,8 @@ class ServerPool:
                 continue
             server.answered()
             if status == 200:
-                return orjson.loads(raw)
-            trouble = f"{server.url}: HTTP {status}: {raw.decode(errors='replace')[:_SHOWN_CHARACTERS]}"
+                return answer
+            trouble = f"{server.url}: HTTP {status}: {answer}"
             if status not in _TRANSIENT | _OVERLOADED:
                 raise RequestRefusedError(trouble)
             tries, pauses = tries + (status in _TRANSIENT), pauses + 1
@@ -125,9 +134,9 @@ class ServerPool:
         self._watch.cancel()
         await self._session.close()
 
-    async def _try(self, server: _Server, path: str, data: bytes) -> tuple[int, bytes]:
+    async def _try(self, server: _Server, path: str, data: bytes, read: Read) -> tuple[int, Any]:
         """One request to one server; a hanging server's end counts as a lost connection."""
-        task = asyncio.ensure_future(self._send(f"{server.url}{path}", data))
+        task = asyncio.ensure_future(self._send(f"{server.url}{path}", data, read))
         server.in_flight.add(task)
         try:
             return await task
@@ -139,12 +148,14 @@ class ServerPool:
         finally:
             server.in_flight.discard(task)
 
-    async def _send(self, url: str, data: bytes) -> tuple[int, bytes]:
+    async def _send(self, url: str, data: bytes, read: Read) -> tuple[int, Any]:
         headers = {"Content-Type": "application/json"}
         async with self._session.post(url, data=data, headers=headers, allow_redirects=False) as response:
-            if (response.content_length or 0) > _MAX_ANSWER_BYTES:
+            if (response.content_length or 0) > MAX_ANSWER_BYTES:
                 raise RequestRefusedError(f"{url}: an answer of {response.content_length:,} bytes, which is not read")
-            return response.status, await response.read()
+            if response.status == 200:
+                return response.status, await read(response)
+            return response.status, (await response.read()).decode(errors="replace")[:_SHOWN_CHARACTERS]
 
     async def _choose(self, trouble: str) -> _Server:
         """The least loaded server that is open; waits for one where none is."""

@@ -98,12 +98,12 @@ class VllmEngine:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log_file,
-                env=_environment(settings),
+                env=engine_environment(settings),
                 start_new_session=True,
             )
         self._send(
             {
-                "engine_args": _engine_args(settings),
+                "engine_args": engine_arguments(settings),
                 "sampling": _sampling(settings),
                 "deadline_seconds": settings.deadline_seconds,
                 "with_top_ids": settings.with_top_ids,
@@ -219,7 +219,7 @@ class VllmEngine:
         )
 
 
-def _environment(settings: VllmSettings) -> dict[str, str]:
+def engine_environment(settings: VllmSettings) -> dict[str, str]:
     wanted = dict(_ENVIRONMENT)
     if not has_nvidia_gpu():
         wanted |= _CPU_ENVIRONMENT
@@ -232,7 +232,7 @@ def _environment(settings: VllmSettings) -> dict[str, str]:
     return wanted | dict(os.environ)
 
 
-def _engine_args(settings: VllmSettings) -> dict[str, Any]:
+def engine_arguments(settings: VllmSettings) -> dict[str, Any]:
     own: dict[str, Any] = {
         "model": settings.model,
         "max_logprobs": max(20, settings.logprobs),

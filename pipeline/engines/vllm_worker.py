@@ -21,11 +21,13 @@ import orjson
 
 from tracewright.pipeline.engines.devices import share_devices
 from tracewright.pipeline.engines.lifeline import end_group_with_parent
+from tracewright.pipeline.engines.running_confidence import EarlyStop, RunningConfidence
 
 _LIFE_INTERVAL_SECONDS = 1.0
 _LEAST_LOGPROB = -9_999.0
 """Stands for minus infinity, which JSON does not have."""
 _DIGITS = 6
+_LOW_CONFIDENCE = "low_confidence"
 
 
 def main() -> None:
@@ -62,6 +64,8 @@ class _Worker:
         self._engine = LLMEngine.from_engine_args(EngineArgs(**settings["engine_args"]))
         self._tokenizer: Any = self._engine.get_tokenizer()
         self._pending: dict[str, tuple[str, float]] = {}
+        self._watched: dict[str, RunningConfidence] = {}
+        """Those that may be given up early."""
         config = self._engine.model_config
         self._write(
             {
@@ -85,8 +89,7 @@ class _Worker:
                     self._add(request)
                 self._results.flush()
             for output in self._engine.step() if self._pending else ():
-                if output.finished:
-                    self._finish(output)
+                self._take(output)
             self._end_overdue()
             self._show_life()
             self._results.flush()
@@ -99,7 +102,24 @@ class _Worker:
                 return
             self._engine.abort_request([key])
             del self._pending[key]
+            self._watched.pop(key, None)
             self._write({"key": key, "failure": f"not finished within its deadline of {self._deadline_seconds:.0f} s"})
+
+    def _take(self, output: Any) -> None:
+        if output.finished:
+            self._finish(output, output.outputs[0].finish_reason)
+        elif output.request_id in self._watched:
+            self._watch(output)
+
+    def _watch(self, output: Any) -> None:
+        """Follow the new tokens' confidence, and give the completion up where it is too low."""
+        running, flat = self._watched[output.request_id], output.outputs[0].logprobs
+        for place in range(running.seen, len(flat.start_indices)):
+            start, end = flat.start_indices[place], flat.end_indices[place]
+            if running.add(flat.logprobs[start], flat.logprobs[start + 1 : end]):
+                self._engine.abort_request([output.request_id])
+                self._finish(output, _LOW_CONFIDENCE)
+                return
 
     def _show_life(self) -> None:
         if time.monotonic() >= self._next_life:
@@ -122,17 +142,20 @@ class _Worker:
             prefix = request["prefix_ids"]
             ids += self._tokenizer.encode(request["prefix"], add_special_tokens=False) if prefix is None else prefix
             drawn = {"temperature": 0.0} if request["greedy"] else {"seed": request["seed"]}
+            rule = request["early_stop"]
             params = SamplingParams(
                 **(self._sampling | drawn),
                 flat_logprobs=True,
                 detokenize=bool(self._sampling.get("stop")),
-                output_kind=RequestOutputKind.FINAL_ONLY,
+                output_kind=RequestOutputKind.CUMULATIVE if rule else RequestOutputKind.FINAL_ONLY,
             )
             self._engine.add_request(key, {"prompt_token_ids": ids}, params)
         except Exception as error:  # noqa: BLE001 - one bad request must not end the others; the text goes to its row
             self._write({"key": key, "failure": f"{type(error).__name__}: {error}"})
             return
         self._pending[key] = (prompt, time.monotonic())
+        if rule:
+            self._watched[key] = RunningConfidence(EarlyStop(**rule))
 
     def _render(self, request: dict[str, Any]) -> str:
         if self._tokenizer.chat_template is None:
@@ -144,9 +167,10 @@ class _Worker:
         messages.append({"role": "user", "content": request["question"]})
         return str(self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
 
-    def _finish(self, output: Any) -> None:
+    def _finish(self, output: Any, reason: str) -> None:
         if output.request_id not in self._pending:  # given up a moment ago
             return
+        self._watched.pop(output.request_id, None)
         prompt, submitted = self._pending.pop(output.request_id)
         completion = output.outputs[0]
         ids = list(completion.token_ids)
@@ -170,7 +194,7 @@ class _Worker:
                 "key": output.request_id,
                 "prompt": prompt,
                 "text": text,
-                "finish_reason": completion.finish_reason,
+                "finish_reason": reason,
                 "token_ids": ids,
                 "token_ends": ends,
                 "token_logprobs": sampled and sampled[: len(ids)],

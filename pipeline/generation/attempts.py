@@ -25,6 +25,8 @@ def find_cut(result: Completion, marks: ReasoningConfig, max_tokens: int | None)
     """Why a completion is no answer; None where it is one. What ends inside its thinking never is."""
     if result.finish_reason is FinishReason.LENGTH:
         return f"not finished within {max_tokens} tokens"
+    if result.finish_reason is FinishReason.LOW_CONFIDENCE:
+        return f"given up after {result.token_count} tokens: its running confidence fell below the threshold"
     if result.finish_reason is not FinishReason.STOP:
         return f"the engine ended it ({result.finish_reason.value})"
     opened, closed = result.text.rfind(marks.open), result.text.rfind(marks.close)
@@ -43,7 +45,7 @@ def make_attempt(finished: Finished, cut: str | None) -> Attempt:
         problem=task.problem,
         teacher=task.teacher,
         sample=task.sample,
-        kind=AttemptKind.TRUNCATED,
+        kind=AttemptKind.STOPPED if result.finish_reason is FinishReason.LOW_CONFIDENCE else AttemptKind.TRUNCATED,
         text=_make_storable(result.text),
         reason=str(cut),
         finish_reason=result.finish_reason,

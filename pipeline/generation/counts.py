@@ -28,6 +28,10 @@ class GenerationCounts:
     correct: int = 0
     truncated: int = 0
     failed: int = 0
+    stopped_early: int = 0
+    """Given up, as the teacher was not sure enough."""
+    tokens_saved: int = 0
+    """By that, about: what completions of this teacher that became longer had more, in the mean."""
     tokens: int = 0
     """Of the completions that the engine made in this run."""
     prompt_tokens: int = 0
@@ -45,7 +49,7 @@ class GenerationCounts:
     @property
     def results(self) -> int:
         """What the engine gave in this run."""
-        return self.traces + self.truncated + self.failed
+        return self.traces + self.truncated + self.failed + self.stopped_early
 
     @property
     def failed_share(self) -> float:

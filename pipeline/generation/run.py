@@ -14,6 +14,7 @@ from tracewright.pipeline.generation.asking import OpenProblem, open_problem
 from tracewright.pipeline.generation.attempts import find_cut, make_attempt
 from tracewright.pipeline.generation.collector import collect_rarely
 from tracewright.pipeline.generation.counts import GenerationCounts
+from tracewright.pipeline.generation.early_stop import EarlyStopping
 from tracewright.pipeline.generation.records import Finished, from_record, to_record
 from tracewright.pipeline.generation.scoring import InlineScoring, Scored, Scoring
 from tracewright.pipeline.generation.settled import Settled
@@ -22,7 +23,7 @@ from tracewright.pipeline.generation.teaching import Teaching, render_question
 from tracewright.pipeline.json_bytes import dump_json
 from tracewright.pipeline.scoring import Task
 from tracewright.pipeline.store import Store, TraceWriter
-from tracewright.schemas import AttemptKind, ConfigError, Outcome, Problem, Rejection, make_id
+from tracewright.schemas import AttemptKind, ConfigError, FinishReason, Outcome, Problem, Rejection, make_id
 
 _PROMPT_STAGE = "prompt"
 _MAX_KEPT_CHARACTERS = 2_000
@@ -50,6 +51,8 @@ def generate_missing(
     counts = GenerationCounts(replayed=replay_journal(writer, teaching))
     scoring = AdaptiveScoring(writer, teaching)
     run = _Run(writer, teaching, engine.name, Settled(store, teaching, writer.has_trace), scoring, report, counts)
+    if teaching.early_stop is not None:
+        run.early_stop = EarlyStopping.open(teaching.early_stop, store.path, teaching.teacher.fingerprint)
     try:
         with collect_rarely():
             for result in engine.stream(run.requests(problems)):
@@ -84,6 +87,7 @@ class _Run:
     scoring: Scoring
     report: Report
     counts: GenerationCounts
+    early_stop: EarlyStopping | None = None
     started: float = field(default_factory=time.monotonic)
     in_flight: dict[str, tuple[Task, OpenProblem]] = field(default_factory=dict[str, tuple[Task, OpenProblem]])
     in_scoring: dict[int, OpenProblem] = field(default_factory=dict[int, OpenProblem])
@@ -117,6 +121,7 @@ class _Run:
         )
         number = self.writer.journal.append_json(dump_json(to_record(finished)))
         self._count_spending(result)
+        self._note_for_early_stop(result, number)
         opened.in_flight.remove(task.trace_id)
         kept = _keep_if_attempt(self.writer, self.teaching, finished, number)
         if kept is None:
@@ -126,6 +131,7 @@ class _Run:
         else:
             self.counts.failed += kept is AttemptKind.FAILED
             self.counts.truncated += kept is AttemptKind.TRUNCATED
+            self.counts.stopped_early += kept is AttemptKind.STOPPED
             self._go_on(opened)
         self.report(self.counts)
 
@@ -144,6 +150,8 @@ class _Run:
             self.counts.failed += row.outcome is None
             self.counts.correct += row.outcome is Outcome.CORRECT
             opened.correct += row.outcome is Outcome.CORRECT
+            if self.early_stop is not None:
+                self.early_stop.note_score(row.number, row.outcome is Outcome.CORRECT)
             self._go_on(opened)
 
     def _read(self, row: Problem | Rejection) -> None:
@@ -180,7 +188,16 @@ class _Run:
             seed=_seed(task),
             system=teaching.system,
             examples=teaching.examples,
+            early_stop=self.early_stop.request_rule if self.early_stop is not None else None,
         )
+
+    def _note_for_early_stop(self, result: Completion | Failure, number: int) -> None:
+        if self.early_stop is None or isinstance(result, Failure):
+            return
+        if result.finish_reason is FinishReason.STOP:
+            self.early_stop.note(number, result)
+        elif result.finish_reason is FinishReason.LOW_CONFIDENCE:
+            self.counts.tokens_saved += self.early_stop.tokens_saved(result)
 
     def _count_spending(self, result: Completion | Failure) -> None:
         counts, price = self.counts, self.teaching.price

@@ -20,8 +20,13 @@ class Settled:
         self._correct = store.trace_ids(teaching.teacher.fingerprint, correct=True) if needs_verdicts else set[str]()
 
     def holds(self, trace_id: str) -> bool:
-        """Whether the sample is finished, was cut at a limit no lower than the present one, or failed for good."""
+        """Whether the sample is finished, was cut at a limit no lower than the present one, or failed for good.
+
+        Given up early counts while that is wanted.
+        """
         if self._has_trace(trace_id):
+            return True
+        if trace_id in self._attempts.stopped and self._teaching.early_stop is not None:
             return True
         failed = trace_id in self._attempts.failed and not self._teaching.retry_failed
         return failed or self._attempts.was_cut_at(trace_id, self._teaching.max_tokens)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tracewright.pipeline.confidence import Calibration, find_calibration, save_calibration
-from tracewright.pipeline.config import BudgetConfig, PriceConfig, ReasoningConfig, TeacherConfig
+from tracewright.pipeline.config import BudgetConfig, EarlyStopConfig, PriceConfig, ReasoningConfig, TeacherConfig
 from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.prompts import check_template, render_prompt
 from tracewright.pipeline.store import Store
@@ -33,6 +33,7 @@ class Teaching:
     """Whether requests that failed in an earlier run are made again."""
     price: PriceConfig = field(default_factory=PriceConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
+    early_stop: EarlyStopConfig | None = None
 
 
 def make_teaching(
@@ -63,6 +64,7 @@ def make_teaching(
         retry_failed=retry_failed,
         price=config.price,
         budget=budget or BudgetConfig(),
+        early_stop=config.early_stop,
     )
 
 

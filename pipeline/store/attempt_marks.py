@@ -15,6 +15,8 @@ class AttemptMarks:
 
     failed: set[str] = field(default_factory=set[str])
     """Those whose request failed at some time."""
+    stopped: set[str] = field(default_factory=set[str])
+    """Those that were given up early at some time."""
     cut_at: dict[str, int] = field(default_factory=dict[str, int])
     """The highest limit, in tokens, at which they were cut."""
 
@@ -22,6 +24,8 @@ class AttemptMarks:
         """Take one attempt."""
         if kind is AttemptKind.FAILED:
             self.failed.add(trace_id)
+        elif kind is AttemptKind.STOPPED:
+            self.stopped.add(trace_id)
         else:
             self.cut_at[trace_id] = max(self.cut_at.get(trace_id, 0), _NO_LIMIT if max_tokens is None else max_tokens)
 
