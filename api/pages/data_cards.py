@@ -20,6 +20,8 @@ def render_card(text: str) -> Markup:
     """The card, its headings one level lower: the page has the first."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(_HEADER.sub("", text[:MAX_CARD_CHARS]))
+    if tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
+        tokens = tokens[3:]  # the title, which the page has already
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1:]) + 1)}"

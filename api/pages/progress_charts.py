@@ -13,8 +13,10 @@ MAX_SERIES = 4
 """Reviewers with a colour of their own; the others share the last."""
 OTHERS = "others"
 _MINUTE, _HOUR, _DAY = 60_000_000, 3_600_000_000, 86_400_000_000
-_BUCKETS = (5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 7 * _DAY, 30 * _DAY)
+_BUCKETS = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 7 * _DAY, 30 * _DAY)
 _MOST_BUCKETS = 48
+_WIDEST = 40.0
+"""A bar, in pixels."""
 Counts = Sequence[tuple[int, str, int]]
 """Number of the span of time since 1970, reviewer, traces judged."""
 
@@ -100,7 +102,7 @@ def draw_throughput(counts: Counts, bucket: int, start: int, now: int) -> Throug
         stacks[place][reviewer if reviewer in names else OTHERS] += count
     high = max(sum(stack.values()) for stack in stacks.values())
     first, last = start // bucket, now // bucket
-    width = max(2.0, WIDTH / (last - first + 1) - 2)
+    width = min(_WIDEST, max(2.0, WIDTH / (last - first + 1) - 2))
     blocks = [
         block for place in sorted(stacks) for block in _stack(stacks[place], names, _x(place, first, last), width, high)
     ]
@@ -135,7 +137,7 @@ def _ticks(first: int, last: int, bucket: int) -> tuple[Tick, ...]:
 
 def _say_span(bucket: int) -> str:
     if bucket < _HOUR:
-        return f"{bucket // _MINUTE} minutes"
+        return "minute" if bucket == _MINUTE else f"{bucket // _MINUTE} minutes"
     if bucket < _DAY:
         return "hour" if bucket == _HOUR else f"{bucket // _HOUR} hours"
     return "day" if bucket == _DAY else f"{bucket // _DAY} days"

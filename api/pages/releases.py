@@ -28,7 +28,7 @@ router = APIRouter()
 MAX_JOBS = 20
 MAX_DIFF_ROWS = 500_000
 """Of either release: a diff holds both in memory."""
-MAX_SHOWN_IDS = 100
+MAX_SHOWN_IDS = 40
 ReleaseName = Annotated[str, Query(pattern=r"^[a-z0-9][a-z0-9._-]{0,95}@[0-9.]{1,30}$")]
 
 

@@ -42,18 +42,21 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65_535)] = 8340,
     releases: Annotated[Path | None, typer.Option(help="Where releases go; beside the store where left out.")] = None,
 ) -> None:
-    """The curation service on a store: traces, reviews, queues, releases."""
+    """The curation service on a store: pages, and the HTTP API under /v1. A first start prints a sign-in link."""
     import uvicorn
 
     from tracewright.api.app import create_app, open_services
     from tracewright.api.http.observation import configure_logging
+    from tracewright.api.pages.signing_in import FIRST_ADMIN, make_first_link
     from tracewright.api.settings import ServiceSettings
 
     given = {"store": store, "database": database, "host": host, "port": port, "releases": releases}
     settings = ServiceSettings.model_validate(given | read_environment(os.environ))
     services = open_services(settings)
     configure_logging()
-    say(f"serving {store} on http://{host}:{port}/v1; users: tracewright user add NAME --role ROLE --store {store}")
+    say(f"serving {store} on {settings.origin}; users: tracewright user add NAME --role ROLE --store {store}")
+    if (link := make_first_link(services)) is not None:
+        say(f"sign in as {FIRST_ADMIN} with this link, which is shown only now: {link}")
     config = uvicorn.Config(
         create_app(services),
         host=host,
