@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from tracewright.distill.ablation_config import AblationConfig
 from tracewright.distill.loss_config import DEFAULT_WEIGHTS, TEXT_ONLY, LossConfig
 from tracewright.pipeline.config import ConfigPath, ModelName
 from tracewright.schemas.base import Frozen
@@ -121,6 +122,9 @@ class DistillConfig(Frozen):
     control: bool = False
     """Whether to train the same student on the text alone too, same steps and seed: what it lacks is what the other
     losses brought."""
+
+    ablation: AblationConfig = AblationConfig()
+    """What `--ablate` compares."""
 
     @property
     def as_control(self) -> DistillConfig:
