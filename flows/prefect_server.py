@@ -7,16 +7,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-
-import httpx
 
 from tracewright.pipeline.engines.lifeline import end_group_with_parent
 from tracewright.schemas import ConfigError, TracewrightError
 
 _HOST = "127.0.0.1"
+_OK = 200
 _START_TIMEOUT_SECONDS = 120.0
 _POLL_SECONDS = 0.2
 _STOP_TIMEOUT_SECONDS = 10.0
@@ -30,6 +30,18 @@ def run_server(port: int, log: Path) -> Generator[None]:
         ConfigError: something else listens on the port.
         TracewrightError: the server did not start; its log says why.
     """
+    with start_server(port, log) as wait_until_ready:
+        wait_until_ready()
+        yield
+
+
+@contextmanager
+def start_server(port: int, log: Path) -> Generator[Callable[[], None]]:
+    """The same without waiting: the block gets a function that waits, and does something else meanwhile.
+
+    Raises:
+        ConfigError: something else listens on the port.
+    """
     check_port(port)
     command = [sys.executable, "-m", __name__, str(os.getpid()), str(port)]
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -38,9 +50,7 @@ def run_server(port: int, log: Path) -> Generator[None]:
             command, stdin=subprocess.DEVNULL, stdout=lines, stderr=lines, env=_environment(), start_new_session=True
         )
     try:
-        url = f"http://{_HOST}:{port}/api"
-        _wait_until_ready(server, url, log)
-        yield
+        yield lambda: _wait_until_ready(server, port, log)
     finally:
         server.terminate()
         server.wait(_STOP_TIMEOUT_SECONDS)
@@ -80,14 +90,24 @@ def check_port(port: int) -> None:
             ) from error
 
 
-def _wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _answers(port: int) -> bool:
+    # Not httpx: each of its calls loads the machine's certificates, a twentieth of a second that the server lacks.
+    connection = HTTPConnection(_HOST, port, timeout=_POLL_SECONDS * 10)
+    try:
+        connection.request("GET", "/api/health")
+        return connection.getresponse().status == _OK
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
-        try:
-            if httpx.get(f"{url}/health", timeout=_POLL_SECONDS * 10).is_success:
-                return
-        except httpx.HTTPError:
-            time.sleep(_POLL_SECONDS)
+        if _answers(port):
+            return
+        time.sleep(_POLL_SECONDS)
     raise TracewrightError(f"Prefect's server did not start: {log} says why; mend it and run the same command again")
 
 

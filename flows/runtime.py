@@ -45,6 +45,17 @@ def configure_prefect(data: Path) -> None:
     _configure(data, _SETTINGS)
 
 
+def configure_run(data: Path, port: int) -> bool:
+    """The same for a server of one command's own, at that port; whether it is to be started: False where one is known.
+
+    Raises:
+        StoreError: the folder can't be written.
+    """
+    is_ours = not os.environ.get("PREFECT_API_URL")
+    _configure(data, _SETTINGS | ({"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"} if is_ours else {}))
+    return is_ours
+
+
 def configure_serving(data: Path, port: int) -> bool:
     """The same for a server that stays, at that port; whether it is to be started: False where one is configured.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from enum import StrEnum
 from importlib.util import find_spec
@@ -14,7 +15,7 @@ import typer
 from rich.table import Table
 
 from tracewright.flows.progress import console
-from tracewright.flows.runtime import configure_prefect, configure_serving
+from tracewright.flows.runtime import configure_run, configure_serving
 
 if TYPE_CHECKING:
     from tracewright.pipeline.config import GenerateConfig
@@ -76,14 +77,30 @@ def _run(config: GenerateConfig, retry_failed: bool) -> GenerationCounts:
     from tracewright.pipeline.engines.teachers import RunningTeacher
     from tracewright.pipeline.store import Store
 
-    Store.open(config.store, create=True)
-    configure_prefect(config.store)
-    # The engine loads while Prefect's server starts.
-    log = config.store / "logs" / "engine.log"
-    with lease_for_teacher(config.teacher), RunningTeacher(config.teacher, log) as teacher:
+    store = Store.open(config.store, create=True)
+    # Prefect's server starts, which takes some seconds of a core, while the engine and this process load.
+    with (
+        _prefect_server(config) as wait_for_server,
+        lease_for_teacher(config.teacher),
+        RunningTeacher(config.teacher, store.path / "logs" / "engine.log") as teacher,
+    ):
         from tracewright.flows.generate import generate as flow
 
+        wait_for_server()
         return flow(config, teacher, retry_failed)
+
+
+@contextmanager
+def _prefect_server(config: GenerateConfig) -> Generator[Callable[[], None]]:
+    """One for this run, unless the user has one; with a function that waits until it answers."""
+    from tracewright.flows.prefect_server import find_port, start_server
+
+    port = find_port()
+    if not configure_run(config.store, port):
+        yield lambda: None
+        return
+    with start_server(port, config.store / "logs" / "prefect-server.log") as wait_until_ready:
+        yield wait_until_ready
 
 
 def _run_on_ray(config: GenerateConfig, retry_failed: bool) -> GenerationCounts:
