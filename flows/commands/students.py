@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,6 +54,7 @@ def register(app: typer.Typer) -> None:
     app.command("quantize")(quantize)
     app.command("evaluate")(evaluate)
     app.command("export")(export)
+    app.command("serve-model")(serve_model)
 
 
 def distill(
@@ -148,6 +151,30 @@ def export(
     )
     if as_json:
         typer.echo(json.dumps({"export": str(out), **report.model_dump(mode="json")}))
+
+
+def serve_model(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint's folder, int8 or not.")],
+    host: Annotated[str, typer.Option(help="Other than loopback needs VLLM_API_KEY.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535)] = 8350,
+    name: Annotated[str | None, typer.Option(help="What requests call it; the folder's name where left out.")] = None,
+    max_in_flight: Annotated[int, typer.Option(min=1, help="Requests that are worked on together.")] = 64,
+) -> None:
+    """A checkpoint behind vLLM's OpenAI-compatible server, with settings for this machine; Ctrl-C stops it.
+
+    Requests that come together are answered together, each leaving as it is finished (continuous batching).
+    """
+    from tracewright.distill.checkpoint import engine_settings
+    from tracewright.pipeline.engines.vllm_server import VllmServer, check_address
+
+    check_address(host, os.environ)
+    settings = engine_settings(checkpoint, max_in_flight=max_in_flight)
+    called, log = name or checkpoint.resolve().name, checkpoint.resolve().parent / f"{checkpoint.name}-server.log"
+    with suppress(KeyboardInterrupt), closing(VllmServer(settings, log, host=host, port=port, name=called)) as server:
+        say(f"loading {checkpoint}; the log is {log}")
+        server.wait_until_ready()
+        say(f"{called} answers at {server.url}/v1/chat/completions; {server.url}/health says whether it lives")
+        server.wait()
 
 
 def evaluate(

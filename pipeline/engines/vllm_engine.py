@@ -220,6 +220,7 @@ class VllmEngine:
 
 
 def engine_environment(settings: VllmSettings) -> dict[str, str]:
+    """What vLLM's process is told by environment variables; what is set already wins."""
     wanted = dict(_ENVIRONMENT)
     if not has_nvidia_gpu():
         wanted |= _CPU_ENVIRONMENT
@@ -233,6 +234,7 @@ def engine_environment(settings: VllmSettings) -> dict[str, str]:
 
 
 def engine_arguments(settings: VllmSettings) -> dict[str, Any]:
+    """What vLLM's EngineArgs are made from: ours, then the settings' own; code from a checkpoint never runs."""
     own: dict[str, Any] = {
         "model": settings.model,
         "max_logprobs": max(20, settings.logprobs),
