@@ -31,6 +31,9 @@ lint: setup  ## format, lint, types, import layers
 
 check: lint test  ## lint, then the tests
 
+serve: setup  ## the curation service on the store that make run left; prints a sign-in link
+	@$(BIN)/tracewright serve --store $(DATA)/store
+
 bench: setup  ## the benchmarks that fit this machine, into benchmarks/results
 	@$(BIN)/tracewright bench all
 
