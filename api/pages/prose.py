@@ -12,6 +12,8 @@ from markupsafe import Markup, escape
 from tracewright.api.pages.maths import MAX_SOURCE_CHARS, MathsRenderer
 
 MAX_CODE_CHARS = 20_000
+WIDE_CHARS = 90
+"""A longer formula may be wider than its place: it stands by itself and can be scrolled, by keyboard too."""
 MAX_MATHS_SECONDS = 0.3
 """Of one page: what comes after is shown as source."""
 MAX_MATHS_CHARS = 200_000
@@ -86,6 +88,8 @@ class ProseRenderer:
         if made is None or len(made) > budget.chars:
             return Markup('<code class="tex">{}</code>').format(piece.source)
         budget.chars -= len(made)
+        if len(piece.text) > WIDE_CHARS:
+            return Markup('<span class="display" tabindex="0" role="group" aria-label="Formula">{}</span>').format(made)
         return Markup('<span class="display">{}</span>').format(made) if piece.display else made
 
 

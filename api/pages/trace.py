@@ -31,6 +31,7 @@ router = APIRouter()
 MAX_SIBLINGS = 60
 MAX_EVENTS = 200
 MAX_CHOICES = 26
+MAX_ANSWER_CHARS = 400
 MAX_QUESTION_CHARS = 12_000
 OtherId = Annotated[str, Query(pattern=TRACE_ID_PATTERN)]
 
@@ -158,8 +159,8 @@ def read_history(services: Services, viewer: Principal, trace_id: str) -> dict[s
 def _render_answer(site: Site, answer: str | None, budget: ProseBudget) -> Any:
     if answer is None:
         return None
-    if "\\" in answer and len(answer) < 400:
+    if "\\" in answer and len(answer) <= MAX_ANSWER_CHARS:
         made = site.prose.maths.render(answer.strip("$"), display=False)
         if made is not None:
             return made
-    return site.prose.render(answer[:2_000], budget)
+    return site.prose.render(answer[:MAX_ANSWER_CHARS] + (" …" if len(answer) > MAX_ANSWER_CHARS else ""), budget)

@@ -407,7 +407,7 @@ class Bench {
 		if (name === "words") return (($("details", this.root).open = true), this.word("comment").focus());
 		if (name === "move" || this.at < 0) this.select(name === "move" ? this.at + Number(value) : 0);
 		const step = this.steps[this.at];
-		if (name === "move") return (step?.scrollIntoView({ block: "nearest" }), light({ target: step }));
+		if (name === "move") return step && (step.scrollIntoView({ block: "nearest" }), light({ target: step }));
 		if (!step) return;
 		this.change((draft) => {
 			const index = Number(step.dataset.step), said = (draft.steps[index] ??= {}), label = Number(value);

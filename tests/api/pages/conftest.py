@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shutil
 import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,21 @@ from tracewright.api.services import Services
 from tracewright.api.settings import ServiceSettings
 from tracewright.api.users.roles import Role
 from tracewright.api.users.service import add_user_with_token
+from tracewright.pipeline.store import Store
+from tracewright.schemas import (
+    CheckOutcome,
+    Image,
+    Outcome,
+    Problem,
+    Sampling,
+    Span,
+    Step,
+    StepCheck,
+    TeacherRef,
+    Trace,
+    Verdict,
+    make_trace_id,
+)
 
 USERS = {"ann": Role.ADMIN, "carl": Role.CURATOR, "rita": Role.REVIEWER, "rolf": Role.REVIEWER, "vera": Role.VIEWER}
 WATCH = """
@@ -132,6 +150,124 @@ def live(make_live: Any, filled_store: Path, tmp_path_factory: pytest.TempPathFa
     """The store of 60 traces, served for one file of tests."""
     copy = tmp_path_factory.mktemp("pages") / "store"
     shutil.copytree(filled_store, copy)
+    served = make_live(copy)
+    yield served
+    for context in served.visitors:
+        context.close()
+
+
+TEACHER = TeacherRef(
+    model="planted", revision="1", dtype="f", tokenizer_hash="t", template_hash="p", sampling=Sampling(temperature=0.7)
+)
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
+)
+DRAWING = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'><script>alert(1)</script></svg>"
+FORMULA = (
+    "\\begin{align}\n" + "\n".join(rf"x_{{{n}}} &= \frac{{{n}}}{{y^{{2}}}} \\" for n in range(40)) + "\n\\end{align}"
+)
+
+
+def make_trace(texts: list[str], number: int = 0, said: str = "r", **more: Any) -> Trace:
+    """A trace of these steps."""
+    facts = {"question": f"What is {number}?", "answer": "1", "source": "planted", "id": f"q{number}"}
+    problem = Problem.model_validate(facts | more.pop("problem", {}))
+    ends = [sum(map(len, texts[: place + 1])) for place in range(len(texts))]
+    outcomes = [CheckOutcome.HOLDS, CheckOutcome.FAILS, CheckOutcome.UNCHECKED]
+    steps = [
+        Step(
+            text=text,
+            span=Span(start=end - len(text), end=end),
+            confidence=round(1 / (1 + place % 5), 3),
+            check=StepCheck(outcome=outcomes[place % 3], reason=said),
+            depends_on=(place - 1, max(-1, place - 3)),
+        )
+        for place, (text, end) in enumerate(zip(texts, ends, strict=True))
+    ]
+    teacher = more.pop("teacher", TEACHER)
+    whole = {
+        "trace_id": make_trace_id(problem, teacher.fingerprint, more.get("sample", 0)),
+        "problem": problem,
+        "teacher": teacher,
+        "sample": 0,
+        "prompt": problem.question,
+        "text": "".join(texts),
+        "token_count": 0,
+        "steps": tuple(steps),
+        "answer": said[:200],
+        "verdict": Verdict(outcome=Outcome.INCORRECT, method="exact", reason=said),
+        "confidence": 0.5,
+        "verifier_version": "1",
+        "checker_version": "1",
+        "engine": "planted",
+        "created_at": datetime(2025, 1, 1, tzinfo=UTC) + timedelta(seconds=number),
+    }
+    return Trace.model_validate(whole | more)
+
+
+def make_hostile(place: int, payloads: list[str]) -> Trace:
+    """A trace with payloads wherever text can stand."""
+    every, first = "\n".join(payloads), payloads[0]
+    problem = {
+        "question": every,
+        "answer": first,
+        "choices": tuple(payloads),
+        "domain": first,
+        "source": first,
+        "license": first,
+        "images": (Image(media_type=first, data=DRAWING), Image(media_type="image/png", data=PIXEL)),
+        "id": f"{place}{first}",
+    }
+    teacher = TeacherRef.model_validate(
+        TEACHER.model_dump(exclude={"fingerprint"}) | {"model": first, "revision": first}
+    )
+    metadata = {payload[:60]: payload for payload in payloads}
+    texts = [payload + "\n" for payload in payloads]
+    known = {"engine": first, "verifier_version": first[:60], "metadata": metadata, "teacher": teacher}
+    return make_trace(texts, place, every, problem=problem, **known)
+
+
+@pytest.fixture(scope="session")
+def payloads() -> list[str]:
+    """What strangers try."""
+    return json.loads((Path(__file__).parent / "payloads.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def ugly_store(tmp_path_factory: pytest.TempPathFactory, payloads: list[str]) -> Path:
+    """A store of traces that are hard to show. Not to be written to: copy it."""
+    path = tmp_path_factory.mktemp("ugly") / "store"
+    large, count = "many words of reasoning " * 2_100 + "\n", 12
+    traces = [
+        make_trace([large] * 40, 1),
+        make_trace([f"step {n}: $x_{{{n}}}^2 + \\frac{{1}}{{{n + 1}}}$ \U0001f9ee\n" for n in range(500)], 2),
+        make_trace(
+            [
+                "لنحسب مجموع العددين ٣ و ٤\n",
+                "\u202eevil\u202c \U0001f468\u200d\U0001f469\u200d\U0001f467 \u200bzero\n",
+                "####7",
+            ],
+            3,
+        ),
+        make_trace([f"So\n{FORMULA}\n", "and on", " and $\\sqrt{2}$"], 4, problem={"question": FORMULA}),
+        make_trace(["w" * 5_000 + "\n", "x"], 5, problem={"question": "q" * 3_000, "answer": "a" * 900}),
+        make_trace(["one"], 6, confidence=None),
+        make_trace([], 7),
+        *(make_trace(["alike\n", "alike too\n", f"apart {n}"], 8, f"{n}", sample=n) for n in range(4)),
+        *(make_hostile(100 + n, payloads[n::count]) for n in range(count)),
+    ]
+    store = Store.open(path, create=True)
+    with store.writer() as writer:
+        for trace in traces:
+            writer.add_trace(trace)
+    return path
+
+
+@pytest.fixture(scope="module")
+def ugly(make_live: Any, ugly_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """The store of traces that are hard to show, served."""
+    copy = tmp_path_factory.mktemp("ugly-pages") / "store"
+    shutil.copytree(ugly_store, copy)
     served = make_live(copy)
     yield served
     for context in served.visitors:
