@@ -67,7 +67,9 @@ def score_completion(
     texts = [text[span.start : span.end] for span in spans]
     tokens = None if completion.token_ends is None else token_spans(spans, completion.token_ends)
     signals = _signals(completion, tokens) or [None] * len(spans)
-    confidences, reason = score_confidence(signals, texts, calibration, task.teacher.family)
+    confidences, reason = score_confidence(
+        signals, texts, calibration, task.teacher.family if calibration is not None else ""
+    )
     scored = tuple(
         Step(
             text=texts[i],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tracewright.pipeline.verify.cases import AnswerCase
 from tracewright.pipeline.verify.comparison.choice import compare_choices, extract_choice, listed_options
@@ -17,6 +18,8 @@ from tracewright.schemas.problem import AnswerKind
 from tracewright.schemas.verdict import Outcome
 
 _MAX_SHOWN_CHARS = 80
+_REMEMBERED_ANSWERS = 4
+"""A trace's answer is asked for twice, to be stored and to be judged, and finding it takes most of judging."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,16 @@ def extract_answer(text: str, kind: AnswerKind | str = AnswerKind.MATH) -> Extra
 
     Thinking is not looked at, and a completion whose thinking never ends gives no answer.
     """
-    shown = strip_thinking(text[-MAX_COMPLETION_CHARS:])
-    found = None if shown is None else _extract(shown, AnswerKind(kind))
+    return _recall_answer(text[-MAX_COMPLETION_CHARS:], AnswerKind(kind))
+
+
+def _find_answer(text: str, kind: AnswerKind) -> Extraction | None:
+    shown = strip_thinking(text)
+    found = None if shown is None else _extract(shown, kind)
     return found if found is not None and found.text.strip() else None
+
+
+_recall_answer = lru_cache(maxsize=_REMEMBERED_ANSWERS)(_find_answer)
 
 
 def _extract(shown: str, kind: AnswerKind) -> Extraction | None:

@@ -102,6 +102,7 @@ def test_a_read_only_store_is_refused_in_words(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3_600)
 def test_random_kills_cost_nothing(run: Run, write_config: Write, assert_whole: Check, folder: Path) -> None:
     rng = random.Random(0)
     kills = stores = 0
