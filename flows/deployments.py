@@ -105,7 +105,7 @@ FLOWS: dict[str, Flow[..., Answer]] = {one.name: one for one in (generate, resco
 @contextmanager
 def _only_run(store: Store) -> Generator[None]:
     """Before anything is waited for: a daily run of a weekly job would wait for its device six times over."""
-    lock = WriterLock(store.path / LOCKS / "generate-run.lock")
+    lock = WriterLock(store.local / LOCKS / "generate-run.lock")
     try:
         yield
     finally:

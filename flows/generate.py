@@ -60,7 +60,7 @@ def make_traces(
 ) -> GenerationCounts:
     """One partition: all of the config's problems. A retry finishes what is left, on an engine of its own."""
     if teacher is None or not teacher.engine.is_alive:
-        with RunningTeacher(config.teacher, store.path / ENGINE_LOG) as started:
+        with RunningTeacher(config.teacher, store.local / ENGINE_LOG) as started:
             return ask_teacher(config, store, started, wanted, retry_failed)
     return ask_teacher(config, store, teacher, wanted, retry_failed)
 

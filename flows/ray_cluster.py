@@ -73,7 +73,7 @@ def generate(config: GenerateConfig, retry_failed: bool) -> GenerationCounts:
 def make_partition(config: GenerateConfig, partition: Partition, retry_failed: bool) -> GenerationCounts:
     """One partition, on an engine of its own."""
     store = Store.open(config.store)
-    log = store.path / "logs" / f"engine-{partition.writer}.log"
+    log = store.local / "logs" / f"engine-{partition.writer}.log"
     with lease_for_teacher(config.teacher), RunningTeacher(config.teacher, log) as teacher:
         return run_config(config, store, teacher, lambda _: None, retry_failed=retry_failed, partition=partition)
 

@@ -26,7 +26,7 @@ def rescore(path: Path, refit: bool = False, with_rollouts: bool = False) -> Res
     with stop_on_interrupt(), show_progress() as progress, ExitStack() as stack:
         find = no_rollouts
         if with_rollouts:
-            book = stack.enter_context(RolloutBook(store.path))
+            book = stack.enter_context(RolloutBook(store.local))
             find = partial(book.find, continuations=MIN_CONTINUATIONS)
         stage = StageProgress(progress, "rescore", None)
 

@@ -35,10 +35,10 @@ def rollouts(config: GenerateConfig, wanted: Wanted) -> RolloutCounts:
     """Continue from every step of a store's traces by the teacher that made them, and keep what comes of it."""
     store = Store.open(config.store)
     with (
-        RunningTeacher(config.teacher, store.path / "logs" / ENGINE_LOG) as teacher,
+        RunningTeacher(config.teacher, store.local / "logs" / ENGINE_LOG) as teacher,
         stop_on_interrupt(),
         show_progress() as progress,
-        RolloutBook(store.path) as book,
+        RolloutBook(store.local) as book,
     ):
         stage = StageProgress(progress, "rollouts", None)
         plan = RolloutPlan(
@@ -56,7 +56,7 @@ def rollouts(config: GenerateConfig, wanted: Wanted) -> RolloutCounts:
             lambda counts: stage.update(counts.made, describe(counts)),
         )
         stage.finish(counts.made, describe(counts))
-        write_values(book, store.path)
+        write_values(book, store.local)
     rows = [{"count": name, "value": value} for name, value in vars(counts).items()]
     create_table_artifact(rows, key="rollout-counts", description="What the rollouts flow did")
     return counts

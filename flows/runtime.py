@@ -70,6 +70,10 @@ def configure_serving(data: Path, port: int) -> bool:
 
 
 def _configure(data: Path, settings: dict[str, str]) -> None:
+    if data.parts[:1] == ("s3:",):
+        from tracewright.pipeline.store.objects import local_folder, to_place
+
+        data = local_folder(to_place(data))
     home = data / ".prefect"
     try:
         home.mkdir(parents=True, exist_ok=True)

@@ -65,7 +65,7 @@ def reward_store(
     """
     folder = rewards_folder(store, name)
     make_folder(folder)
-    lock = WriterLock(store.path / "locks" / f"{FOLDER}.lock")
+    lock = WriterLock(store.local / "locks" / f"{FOLDER}.lock")
     try:
         counts = RewardCounts()
         for traces in _missing(store, where, _known(folder), counts):
@@ -95,7 +95,7 @@ def rewards_folder(store: Store, name: str) -> Path:
     """
     if not _NAME.fullmatch(name):
         raise InputError(f"{name!r} can't name a reward model's folder: use up to 96 letters, digits and ._-")
-    return store.path / FOLDER / name
+    return store.local / FOLDER / name
 
 
 def _known(folder: Path) -> set[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tracewright.pipeline.confidence.calibrate import Calibration, hash_calibration
+from tracewright.pipeline.store.objects import ObjectPath
 from tracewright.schemas.errors import InputError, IntegrityError, MissingInputError, StoreError
 from tracewright.schemas.teacher import TeacherRef
 
@@ -21,6 +22,9 @@ def save_calibration(calibration: Calibration, folder: Path) -> Path:
     path = folder / f"{calibration.family}-{calibration.version}.json"
     draft = path.with_suffix(f".{os.getpid()}.tmp")
     try:
+        if isinstance(path, ObjectPath):
+            path.put(calibration.model_dump_json(indent=1).encode())
+            return path
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             with draft.open("w", encoding="utf-8") as file:

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from tracewright.pipeline.config.paths import ConfigPath
+from tracewright.pipeline.config.paths import StorePath
 from tracewright.pipeline.config.problems import ProblemsConfig
 from tracewright.pipeline.config.spending import AlertConfig, BudgetConfig
 from tracewright.pipeline.config.teacher import PriceConfig, TeacherConfig
@@ -20,8 +20,8 @@ class GenerateConfig(Frozen):
     """Where the problems come from, for example {path: problems.jsonl}."""
     teacher: TeacherConfig
     """Which model is asked, for example {engine: embedded}."""
-    store: ConfigPath
-    """The folder of the store, for example ./store."""
+    store: StorePath
+    """The folder of the store, for example ./store, or s3://BUCKET/PREFIX."""
     budget: BudgetConfig = BudgetConfig()
     """Where a run ends before all is done, for example {tokens: 1000000}."""
     alert: AlertConfig | None = None

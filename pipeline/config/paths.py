@@ -43,5 +43,21 @@ def _folder(info: ValidationInfo) -> Path | None:
 ConfigPath = Annotated[Path, BeforeValidator(_refuse_what_is_no_path), AfterValidator(_resolve_path)]
 """A path on a local disk; `load_config` makes it absolute, from the config file's folder."""
 
+_REMOTE = "s3:"
+
+
+def _refuse_what_is_no_store(value: object) -> object:
+    is_remote = isinstance(value, str) and value.startswith(f"{_REMOTE}//")
+    return value if is_remote else _refuse_what_is_no_path(value)
+
+
+def _resolve_store(path: Path, info: ValidationInfo) -> Path:
+    """An address on S3 is no path of this machine, and stays as it is."""
+    return path if path.parts[:1] == (_REMOTE,) else _resolve_path(path, info)
+
+
+StorePath = Annotated[Path, BeforeValidator(_refuse_what_is_no_store), AfterValidator(_resolve_store)]
+"""A store's folder, as `ConfigPath`, or its address on S3, `s3://BUCKET/PREFIX`."""
+
 ModelName = Annotated[str, AfterValidator(_resolve_model)]
 """A model's name, or a folder: what begins with `./`, `../` or `~/`, or is a folder beside the config, is a folder."""

@@ -46,6 +46,7 @@ from tracewright.pipeline.release.tally import Tally, count_lengths, count_value
 from tracewright.pipeline.store import Store
 from tracewright.pipeline.store.disk import explain_disk_errors
 from tracewright.pipeline.store.failpoints import reach
+from tracewright.pipeline.store.objects import ObjectPath, to_place
 from tracewright.schemas.arrow import schema_hash
 from tracewright.schemas.errors import InputError, MissingInputError, StoreError
 from tracewright.schemas.ids import HELD_OUT_SHARE
@@ -182,6 +183,8 @@ def _check_languages(languages: tuple[str, ...]) -> None:
 
 
 def _check_out(out: Path) -> None:
+    if isinstance(to_place(out), ObjectPath):
+        raise InputError(f"{to_place(out)}: a release is made on a disk; name a directory here, then copy or push it")
     if out.exists() or out.is_symlink():
         raise InputError(f"{out} exists already, and a release never changes: name a directory that is not there yet")
     if not out.parent.is_dir():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from pydantic import Field
 
 from tracewright.pipeline.release.layout import replace_file
 from tracewright.pipeline.release.manifest import read_manifest
-from tracewright.pipeline.store.disk import explain_disk_errors
+from tracewright.pipeline.store.disk import explain_disk_errors, make_folder
 from tracewright.pipeline.store.locks import hold
+from tracewright.pipeline.store.objects import ObjectPath, local_folder
 from tracewright.schemas.base import Count, Frozen
 from tracewright.schemas.errors import InputError, MissingInputError, StoreError, TracewrightError
 from tracewright.schemas.release import ReleaseManifest
@@ -40,10 +42,19 @@ class RegisteredRelease(Frozen):
     store_version: Count
     rows: Count
     published: bool = False
+    host: str | None = None
+    """The machine whose path it is, where the store is on S3 and `path` absolute."""
 
     def directory(self, store: Path) -> Path:
         """Where the release was put."""
+        if isinstance(store, ObjectPath):
+            return Path(self.path)
         return Path(os.path.normpath(store.resolve() / self.path))
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether another machine made it: nothing can be said here of its directory."""
+        return self.host not in (None, socket.gethostname())
 
 
 @dataclass(frozen=True)
@@ -56,16 +67,18 @@ class Claim:
 
     def record(self, out: Path, manifest: ReleaseManifest, *, published: bool) -> None:
         """Write the entry, over the one that is there."""
+        is_remote = isinstance(self.store, ObjectPath)
         entry = RegisteredRelease(
             name=self.name,
             version=self.version,
-            path=os.path.relpath(out.resolve(), self.store.resolve()),
+            path=str(out.resolve()) if is_remote else os.path.relpath(out.resolve(), self.store.resolve()),
+            host=socket.gethostname() if is_remote else None,
             digest=manifest.digest,
             store_version=manifest.store_version,
             rows=manifest.rows,
             published=published,
         )
-        _write(self.store, entry)
+        _write(self.store, entry, is_first=not published)
 
 
 def find_releases(store: Path, name: str | None = None) -> list[RegisteredRelease]:
@@ -86,9 +99,7 @@ def claim_version(store: Path, name: str, version: str | None) -> Generator[Clai
         StoreError: the store can't be written.
     """
     check_names(name, version)
-    folder = store / FOLDER
-    with explain_disk_errors(folder, "making the folder"):
-        folder.mkdir(exist_ok=True)
+    make_folder(local_folder(store) / FOLDER)
     with lock_name(store, name):
         settle_name(store, name)
         taken = find_releases(store, name)
@@ -108,7 +119,7 @@ def registered_names(store: Path) -> list[str]:
 @contextmanager
 def lock_name(store: Path, name: str) -> Generator[None]:
     """Wait until nobody makes a release of that name, and let nobody begin."""
-    with hold(store / FOLDER / f".{name}.lock"):
+    with hold(local_folder(store) / FOLDER / f".{name}.lock"):
         yield
 
 
@@ -134,7 +145,7 @@ def check_names(name: str, version: str | None) -> None:
 
 def _settle(store: Path, name: str) -> None:
     for entry in _read_all(store):
-        if entry.name != name or entry.published:
+        if entry.name != name or entry.published or entry.is_elsewhere:
             continue
         if _has_appeared(entry, store):
             _write(store, entry.model_copy(update={"published": True}))
@@ -184,10 +195,17 @@ def _read(path: Path) -> RegisteredRelease:
         raise StoreError(f"{path} is not an entry of the register: {error}: restore it from a copy") from error
 
 
-def _write(store: Path, entry: RegisteredRelease) -> None:
-    path = _path(store, entry)
+def _write(store: Path, entry: RegisteredRelease, *, is_first: bool = False) -> None:
+    path, data = _path(store, entry), (entry.model_dump_json(indent=1) + "\n").encode()
     with explain_disk_errors(path, "writing"):
-        replace_file(path, (entry.model_dump_json(indent=1) + "\n").encode())
+        if not isinstance(path, ObjectPath):
+            return replace_file(path, data)
+        try:
+            path.put(data, mode="create" if is_first else "overwrite")
+        except FileExistsError as error:
+            raise InputError(
+                f"{entry.name}@{entry.version} was just taken on another machine: run the same command again"
+            ) from error
 
 
 def _path(store: Path, entry: RegisteredRelease) -> Path:

@@ -15,7 +15,7 @@ from tracewright.pipeline.release.register import RegisteredRelease, lock_name, 
 from tracewright.pipeline.release.withdraw import add_takedown, check_reason
 from tracewright.pipeline.store import Removal, Store
 from tracewright.pipeline.store.failpoints import RemovalPoint, reach
-from tracewright.schemas.errors import InputError, TracewrightError
+from tracewright.schemas.errors import InputError, MissingInputError, TracewrightError
 
 
 def take_down(store: Store, where: str, reason: str) -> Removal:
@@ -89,6 +89,8 @@ def _withdraw_one(
 ) -> None:
     label = f"{entry.name}@{entry.version}"
     try:
+        if entry.is_elsewhere:
+            raise MissingInputError(f"{label} lies on {entry.host}")
         held = _held_ids(directory, ids)
         if held:
             add_takedown(directory, reason, held)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tracewright.pipeline.store.commits import ShardCommitter
+from tracewright.pipeline.store.commits import ShardCommitter, until_committed
 from tracewright.pipeline.store.locks import COMMIT_LOCK, WriterLock, hold
 from tracewright.pipeline.store.reading import read_shard
 from tracewright.pipeline.store.table import ModelTable, StoredFile, explain_delta_errors
@@ -72,7 +72,11 @@ def _plan(files: Sequence[StoredFile], limits: CompactionLimits) -> Iterator[lis
 def _join(table: ModelTable[Any], group: Sequence[StoredFile], locks: Path) -> None:
     """One commit; a group of which someone replaced a shard meanwhile is left for the next time."""
     rows = pa.concat_tables([read_shard(file, table.kind) for file in group])
-    with hold(locks / COMMIT_LOCK), explain_delta_errors(table.path, "committing to"):
+
+    def join() -> None:
         committer = ShardCommitter(table, COMPACTOR)
         if set(group) <= set(table.list_files(committer.delta)):
             committer.commit(rows, group, changes_data=False)
+
+    with hold(locks / COMMIT_LOCK), explain_delta_errors(table.path, "committing to"):
+        until_committed(join)

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tracewright.pipeline.store.commits import ShardCommitter
+from tracewright.pipeline.store.commits import ShardCommitter, until_committed
 from tracewright.pipeline.store.disk import explain_disk_errors, sync_folder, write_durably
 from tracewright.pipeline.store.failpoints import RemovalPoint, reach
 from tracewright.pipeline.store.locks import COMMIT_LOCK, hold
@@ -36,12 +36,11 @@ def cut_table(table: ModelTable[Any], ids: Collection[str], records: RemovalReco
         StoreError: the disk is full or a shard can't be read; what was not cut yet is as it was.
     """
     with hold(locks / COMMIT_LOCK), explain_delta_errors(table.path, "cutting rows out of"):
-        committer = ShardCommitter(table, CUTTER)
-        committer.sweep()
+        ShardCommitter(table, CUTTER).sweep()
         logged = {name for version in read_versions(table.path) for name in version.files}
         _replace(table, logged, ids, records)
         reach(RemovalPoint.ROWS_CUT)
-        _commit(table, committer, records)
+        until_committed(lambda: _commit(table, records))
         reach(RemovalPoint.CUT_COMMITTED)
         _delete(table, logged, ids, records)
         reach(RemovalPoint.CUT_DELETED)
@@ -77,7 +76,8 @@ def _cut(table: ModelTable[Any], name: str, ids: Collection[str]) -> Replacement
     return Replacement(path=path.name, rows=kept.num_rows, size_bytes=data.size)
 
 
-def _commit(table: ModelTable[Any], committer: ShardCommitter[Any], records: RemovalRecords) -> None:
+def _commit(table: ModelTable[Any], records: RemovalRecords) -> None:
+    committer = ShardCommitter(table, CUTTER)
     known = records.replacements(table.kind.folder)
     old = [file for file in table.list_logged_files(committer.delta) if file.path.name in known]
     new = (known[file.path.name] for file in old)

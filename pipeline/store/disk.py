@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tracewright.pipeline.store.failpoints import Failpoint, reach
+from tracewright.pipeline.store.objects import ObjectPath
 from tracewright.schemas.errors import StoreError, TracewrightError
 
 ASIDE_PREFIX = "_aside-"
@@ -58,6 +59,8 @@ def write_durably(path: Path, data: bytes | memoryview) -> None:
     Raises:
         StoreError: the disk is full or can't be written; nothing is left behind then.
     """
+    if isinstance(path, ObjectPath):
+        return _put(path, data)
     aside = path.with_name(ASIDE_PREFIX + path.name)
     with explain_disk_errors(path, "writing"):
         try:
@@ -71,6 +74,14 @@ def write_durably(path: Path, data: bytes | memoryview) -> None:
         reach(Failpoint.FOLDER_SYNCED)
 
 
+def _put(path: ObjectPath, data: bytes | memoryview) -> None:
+    """An object is there whole or not at all, and durable once the bucket has said so."""
+    reach(Failpoint.FILE_WRITTEN)
+    with explain_disk_errors(path, "writing"):
+        path.put(data)
+    reach(Failpoint.FILE_RENAMED)
+
+
 def sync_folder(path: Path) -> None:
     """Make the folder's entries durable: a rename is not, until its folder is synced."""
     sync_file(path)
@@ -78,6 +89,8 @@ def sync_folder(path: Path) -> None:
 
 def sync_file(path: Path) -> None:
     """Make what was written to the file durable, whoever wrote it."""
+    if isinstance(path, ObjectPath):
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -91,7 +104,7 @@ def make_folder(path: Path) -> None:
     Raises:
         StoreError: it can't be made.
     """
-    if path.is_dir():
+    if isinstance(path, ObjectPath) or path.is_dir():
         return
     with explain_disk_errors(path, "making the folder"):
         path.mkdir(parents=True, exist_ok=True)

@@ -51,6 +51,12 @@ def read_versions(folder: Path) -> Iterator[LoggedVersion]:
         yield LoggedVersion(expected, moment, frozenset(files))
 
 
+def added_files(folder: Path, version: int) -> set[str]:
+    """The names of the shards that one commit added."""
+    path = folder / LOG_FOLDER / f"{version:020d}.json"
+    return {added["path"] for action in _read_actions(path) if (added := action.get("add")) is not None}
+
+
 def _read_actions(path: Path) -> list[dict[str, Any]]:
     with explain_disk_errors(path, "reading"):
         text = path.read_text(encoding="utf-8")

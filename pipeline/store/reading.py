@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tracewright.pipeline.filter.columns import TRACE_COLUMNS, Column
+from tracewright.pipeline.store.objects import open_parquet
 from tracewright.pipeline.store.table import ModelT, StoredFile, TableKind
 from tracewright.schemas.arrow import VERSION_KEY, arrow_schema, from_table
 from tracewright.schemas.errors import InputError, StoreError
@@ -111,7 +112,7 @@ def _version_of(schema: pa.Schema) -> int:
 @contextmanager
 def _open(path: Path) -> Generator[pq.ParquetFile]:
     try:
-        with pq.ParquetFile(path) as shard:
+        with open_parquet(path) as shard:
             yield shard
     except (OSError, pa.ArrowInvalid) as error:
         raise StoreError(

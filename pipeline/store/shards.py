@@ -11,7 +11,7 @@ from typing import Generic
 
 import pyarrow as pa
 
-from tracewright.pipeline.store.commits import Beside, ShardCommitter
+from tracewright.pipeline.store.commits import Beside, ShardCommitter, until_committed
 from tracewright.pipeline.store.locks import hold
 from tracewright.pipeline.store.reading import read_columns
 from tracewright.pipeline.store.removals import OWNER, RemovedIds
@@ -45,14 +45,20 @@ class ShardAppender(Generic[ModelT]):
         Raises:
             StoreError: nothing of the rows is in the table; the rows before are.
         """
+        beside = self._write_beside(top_logprobs) if top_logprobs else None
         with hold(self._lock), explain_delta_errors(self._table.path, "committing to"):
-            self._committer.delta.update_incremental()
-            rows = self._keep_new(rows)
-            if rows.num_rows == 0:
-                return 0
-            shard = self._committer.commit(rows, beside=self._write_beside(top_logprobs) if top_logprobs else None)
+            return until_committed(lambda: self._append_new(rows, beside))
+
+    def _append_new(self, rows: pa.Table, beside: Beside | None) -> int:
+        self._committer.delta.update_incremental()
+        rows = self._keep_new(rows)
+        if rows.num_rows == 0:
+            return 0
+        before = self._committer.delta.version()
+        shard = self._committer.commit(rows, beside=beside)
         self._seen.add(shard.path)
-        self._learned_version = self._committer.delta.version()
+        if self._committer.delta.version() == before + 1:
+            self._learned_version = before + 1
         self.ids.update(rows[self._table.kind.key].to_pylist())
         return rows.num_rows
 
@@ -63,9 +69,10 @@ class ShardAppender(Generic[ModelT]):
     def _keep_new(self, rows: pa.Table) -> pa.Table:
         """Each row once, and without those that another writer committed meanwhile."""
         rows = self._drop_removed(rows)
-        stored, fresh = self._learn_new_ids(), dict[str, int]()
+        self._learn_new_ids()
+        fresh = dict[str, int]()
         for index, key in enumerate(rows[self._table.kind.key].to_pylist()):
-            if key not in stored:
+            if key not in self.ids:
                 fresh.setdefault(key, index)
         return rows if len(fresh) == rows.num_rows else rows.take(pa.array(list(fresh.values()), pa.int64()))
 
@@ -76,20 +83,17 @@ class ShardAppender(Generic[ModelT]):
             return rows
         return rows.filter(pa.array([owner not in removed for owner in rows[OWNER].to_pylist()], pa.bool_()))
 
-    def _learn_new_ids(self) -> set[str]:
+    def _learn_new_ids(self) -> None:
         if self._table.kind.key == OWNER:
             self.ids |= self._removed.find()
         if self._committer.delta.version() == self._learned_version:
-            return set()
-        added: set[str] = set()
+            return
         key = self._table.kind.key
         for file in self._table.list_files(self._committer.delta):
             if file.path not in self._seen:
-                added.update(read_columns(file, [key], self._table.kind)[key].to_pylist())
+                self.ids.update(read_columns(file, [key], self._table.kind)[key].to_pylist())
                 self._seen.add(file.path)
-        self.ids |= added
         self._learned_version = self._committer.delta.version()
-        return added
 
 
 class ShardReplacer(Generic[ModelT]):
@@ -112,11 +116,14 @@ class ShardReplacer(Generic[ModelT]):
             StoreError: the rows are not the shard's, or someone replaced it meanwhile; the table is as it was.
         """
         with hold(self._lock), explain_delta_errors(self._table.path, "committing to"):
-            self._committer.delta.update_incremental()
-            if old not in self._table.list_files(self._committer.delta):
-                raise StoreError(f"{old.path} was replaced by someone else meanwhile: run the same command again")
-            self._check_ids(old, rows)
-            self._committer.commit(self._derive(rows), [old])
+            until_committed(lambda: self._replace_one(old, rows))
+
+    def _replace_one(self, old: StoredFile, rows: pa.Table) -> None:
+        self._committer.delta.update_incremental()
+        if old not in self._table.list_files(self._committer.delta):
+            raise StoreError(f"{old.path} was replaced by someone else meanwhile: run the same command again")
+        self._check_ids(old, rows)
+        self._committer.commit(self._derive(rows), [old])
 
     def _derive(self, rows: pa.Table) -> pa.Table:
         derived = self._table.kind.facts.derive(rows)

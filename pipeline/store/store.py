@@ -24,6 +24,7 @@ from tracewright.pipeline.store.facts import ATTEMPT_FACTS, TRACE_FACTS
 from tracewright.pipeline.store.failpoints import Failpoint, reach
 from tracewright.pipeline.store.lane import ShardLimits
 from tracewright.pipeline.store.locks import COMMIT_LOCK, VERSIONS_LOCK, hold
+from tracewright.pipeline.store.objects import local_folder, to_place
 from tracewright.pipeline.store.reading import iter_rows, read_columns, read_frame
 from tracewright.pipeline.store.reviews import REVIEWS, Publication, ReviewLog
 from tracewright.pipeline.store.rewriter import TraceRewriter
@@ -56,15 +57,22 @@ _WRITER_NAME = re.compile(r"[a-z0-9_]{1,40}")
 
 
 class Store:
-    """A store on a local disk. Readers take no lock and see the newest committed version, or the one they name."""
+    """A store on a disk, or on S3 (`s3://BUCKET/PREFIX`, see `objects`).
+
+    Readers take no lock and see the newest committed version, or the one they name.
+    """
 
     def __init__(self, path: Path) -> None:
         """Use `Store.open`."""
         self.path = path
+        self.local = local_folder(path)
+        """The store itself; for one on S3 the folder of this machine that has its locks, journals and logs."""
         self._tables = StoreTables(ModelTable(path, TRACES), ModelTable(path, ATTEMPTS), ModelTable(path, REJECTIONS))
         self.top_logprobs = TopLogprobsFolder(path)
-        self.reviews = ReviewLog(path, path / LOCKS)
-        self.removals = Takedowns(path, path / LOCKS, (self._tables.traces, self._tables.attempts, self.reviews.table))
+        self.reviews = ReviewLog(path, self.local / LOCKS)
+        self.removals = Takedowns(
+            path, self.local / LOCKS, (self._tables.traces, self._tables.attempts, self.reviews.table)
+        )
 
     @classmethod
     def open(cls, path: str | Path, create: bool = False) -> Store:
@@ -75,7 +83,7 @@ class Store:
             SchemaVersionError: a newer tracewright wrote the store.
             StoreError: the folder can't be written, or holds something else.
         """
-        path = Path(path)
+        path = to_place(path)
         store = cls(path)
         if create:
             store._create()
@@ -84,12 +92,14 @@ class Store:
                 f"there is no store at {path}: make one with `tracewright generate` or `tracewright import`"
             )
         store._check_marker()
+        if store.local != path:
+            store._make_local_folders()
         return store
 
     @classmethod
     def is_there(cls, path: str | Path) -> bool:
         """Whether there is a store in the folder."""
-        return cls(Path(path))._has_marker()
+        return cls(to_place(path))._has_marker()
 
     def writer(self, name: str = "main", limits: ShardLimits | None = None) -> TraceWriter:
         """The one writer of that name, to be used in a `with` block.
@@ -102,7 +112,7 @@ class Store:
         if not _WRITER_NAME.fullmatch(name):
             raise InputError(f"{name!r} can't name a writer: use up to 40 of a–z, 0–9 and _")
         self._make_tables()
-        return TraceWriter(self._tables, self.path / LOCKS, self.path / JOURNAL / name, name, limits or ShardLimits())
+        return TraceWriter(self._tables, self.local / LOCKS, self.local / JOURNAL / name, name, limits or ShardLimits())
 
     def rewriter(self, name: str = "rescore") -> TraceRewriter:
         """What puts traces that were scored anew in the place of the old rows, to be used in a `with` block.
@@ -112,7 +122,7 @@ class Store:
         """
         self.check_no_removal()
         self._make_tables()
-        return TraceRewriter(self._tables.traces, self.path / LOCKS, name)
+        return TraceRewriter(self._tables.traces, self.local / LOCKS, name)
 
     def compact(self, limits: CompactionLimits | None = None) -> list[Compaction]:
         """Join small shards of every table into larger ones: a new version with the same rows.
@@ -121,7 +131,7 @@ class Store:
             StoreError: another compaction is at work, a takedown was cut short, or the disk is full.
         """
         self.check_no_removal()
-        return [compact_table(table, self.path / LOCKS, limits or CompactionLimits()) for table in self._all_tables()]
+        return [compact_table(table, self.local / LOCKS, limits or CompactionLimits()) for table in self._all_tables()]
 
     def vacuum(self, pinned: Collection[int], keep: timedelta) -> list[Vacuum]:
         """Delete the files of versions that nobody needs: not the newest, not pinned, and not the newest within `keep`.
@@ -131,7 +141,7 @@ class Store:
         Raises:
             StoreError: a table can't be read whole; nothing of it is deleted then.
         """
-        locks = self.path / LOCKS
+        locks = self.local / LOCKS
         return [
             vacuum_table(table, locks, pinned if table is self._tables.traces else (), keep)
             for table in self._all_tables()
@@ -143,7 +153,7 @@ class Store:
 
         `alone` is for the vacuum itself.
         """
-        with hold(self.path / LOCKS / VERSIONS_LOCK, shared=not alone):
+        with hold(self.local / LOCKS / VERSIONS_LOCK, shared=not alone):
             yield
 
     def schema_version(self) -> int:
@@ -162,7 +172,7 @@ class Store:
         if self.schema_version() == SCHEMA_VERSION:
             return []
         self.check_no_removal()
-        done = [upgrade_table(table, self.path / LOCKS) for table in self._all_tables()]
+        done = [upgrade_table(table, self.local / LOCKS) for table in self._all_tables()]
         self._write_marker()
         return done
 
@@ -333,25 +343,29 @@ class Store:
         if self._has_marker():
             return
         make_folder(self.path)
+        make_folder(self.local)
         with explain_disk_errors(self.path, "looking into"):
             strangers = sorted(entry.name for entry in self.path.iterdir() if not _belongs(entry.name))
         if strangers:
             raise StoreError(
                 f"{self.path} holds other things ({', '.join(strangers[:3])}) and no store: name an empty folder"
             )
-        make_folder(self.path / LOCKS)
-        with hold(self.path / LOCKS / COMMIT_LOCK):
+        make_folder(self.local / LOCKS)
+        with hold(self.local / LOCKS / COMMIT_LOCK):
             self._write_marker()
         reach(Failpoint.STORE_MARKED)
         self._make_tables()
 
     def _make_tables(self) -> None:
         """Also finishes what was killed while it made them."""
-        for folder in FOLDERS:
-            make_folder(self.path / folder)
-        with hold(self.path / LOCKS / COMMIT_LOCK):
+        self._make_local_folders()
+        with hold(self.local / LOCKS / COMMIT_LOCK):
             for table in (self._tables.traces, self._tables.attempts, self._tables.rejections):
                 table.create()
+
+    def _make_local_folders(self) -> None:
+        for folder in FOLDERS:
+            make_folder(self.local / folder)
 
     def _has_marker(self) -> bool:
         with explain_disk_errors(self.path, "looking into"):

@@ -26,6 +26,7 @@ from tracewright.pipeline.store.disk import (
 from tracewright.pipeline.store.facts import NO_FACTS, Facts
 from tracewright.pipeline.store.failpoints import Failpoint, reach
 from tracewright.pipeline.store.log import LOG_FOLDER
+from tracewright.pipeline.store.objects import delta_options
 from tracewright.pipeline.store.removals import RemovalRecords, Replacement
 from tracewright.schemas.arrow import arrow_schema
 from tracewright.schemas.errors import InputError, StoreError, TracewrightError
@@ -83,7 +84,7 @@ class ModelTable(Generic[ModelT]):
 
     def exists(self) -> bool:
         """Whether the table was made."""
-        return DeltaTable.is_deltatable(str(self.path))
+        return DeltaTable.is_deltatable(str(self.path), delta_options(self.path))
 
     def create(self) -> None:
         """Make the table, without rows, where it is not there yet.
@@ -96,7 +97,10 @@ class ModelTable(Generic[ModelT]):
         make_folder(self.path)
         with explain_delta_errors(self.path, "creating the table"):
             schema = Schema.from_arrow(self.kind.schema.remove_metadata())
-            DeltaTable.create(self.path, schema=schema, mode="ignore", configuration=_CONFIGURATION)
+            options = delta_options(self.path)
+            DeltaTable.create(
+                str(self.path), schema=schema, mode="ignore", configuration=_CONFIGURATION, storage_options=options
+            )
             self.sync_log(0)
         reach(Failpoint.TABLE_CREATED)
 
@@ -108,7 +112,7 @@ class ModelTable(Generic[ModelT]):
             StoreError: the log can't be read.
         """
         with explain_delta_errors(self.path, "reading the table"):
-            table = DeltaTable(self.path)
+            table = DeltaTable(str(self.path), storage_options=delta_options(self.path))
             if version is None or version == table.version():
                 return table
             if not 0 <= version <= table.version():
@@ -118,7 +122,7 @@ class ModelTable(Generic[ModelT]):
                     f"version {version} of {self.path} can't be read any more: `store vacuum` deleted its files, since "
                     "no release points to it; `store history` lists the versions that are left"
                 )
-            return DeltaTable(self.path, version=version)
+            return DeltaTable(str(self.path), version=version, storage_options=delta_options(self.path))
 
     def files(self, version: int | None = None) -> tuple[StoredFile, ...]:
         """The shards of a version, in the order in which their rows are read."""

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tracewright.pipeline.store.disk import explain_disk_errors, make_folder, write_durably
+from tracewright.pipeline.store.objects import open_parquet
 from tracewright.schemas.ids import make_id
 
 FOLDER = "logprobs"
@@ -124,7 +125,7 @@ class TopLogprobsFolder:
         wanted = set(trace_ids)
         for path in self.files():
             with explain_disk_errors(path, "reading"):
-                file = pq.ParquetFile(path)
+                file = open_parquet(path)
                 ids = file.read(["trace_id"])["trace_id"].to_pylist()
                 places = [place for place, trace_id in enumerate(ids) if trace_id in wanted]
                 if places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,8 +14,12 @@ from tracewright.pipeline.store.disk import explain_disk_errors, sync_folder
 from tracewright.pipeline.store.failpoints import RemovalPoint, reach
 from tracewright.pipeline.store.locks import COMMIT_LOCK, hold
 from tracewright.pipeline.store.log import LoggedVersion, read_versions
+from tracewright.pipeline.store.objects import ObjectPath
 from tracewright.pipeline.store.removals import RemovalRecords
 from tracewright.pipeline.store.table import ModelTable
+
+UNDER_WAY_SECONDS = 24 * 3600.0
+"""On S3, where a commit may come from any machine, no younger file is deleted."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,15 @@ def _stand_in(table: ModelTable[Any], logged: Collection[str]) -> set[str]:
     return {name for name in logged if name not in known} | {now.path for now in cut if now is not None}
 
 
+def _may_be_under_way(path: Path) -> bool:
+    """Whether a writer on another machine, whom no lock here holds up, may have written it and not yet committed."""
+    return isinstance(path, ObjectPath) and time.time() - path.stat().st_mtime < UNDER_WAY_SECONDS
+
+
 def _delete(table: ModelTable[Any], needed: Collection[str], gone: int) -> Vacuum:
     files = size_bytes = 0
     for path in sorted(table.path.glob("*.parquet")):
-        if path.name not in needed:
+        if path.name not in needed and not _may_be_under_way(path):
             files, size_bytes = files + 1, size_bytes + path.stat().st_size
             path.unlink()
     sync_folder(table.path)
