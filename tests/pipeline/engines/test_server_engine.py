@@ -22,6 +22,7 @@ class Server(BaseHTTPRequestHandler):
     """Answers `N+1` with N + 1; refuses, limits or garbles where the question says so."""
 
     seen: Counter[str] = Counter()
+    served: Counter[BaseServer] = Counter()
     hanging: set[BaseServer] = set()
     released = threading.Event()
 
@@ -29,6 +30,7 @@ class Server(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         question = body["messages"][-1]["content"]
         Server.seen[question] += 1
+        Server.served[self.server] += 1
         if question == "limited" and Server.seen[question] < 3:
             self.reply(429, {"error": "slow down"})
         elif question == "refused":
@@ -69,8 +71,8 @@ class Server(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def start() -> ThreadingHTTPServer:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+def start(port: int = 0) -> ThreadingHTTPServer:
+    server = ThreadingHTTPServer(("127.0.0.1", port), Server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
@@ -82,6 +84,7 @@ def address(server: ThreadingHTTPServer) -> str:
 @pytest.fixture
 def servers() -> Iterator[list[ThreadingHTTPServer]]:
     Server.seen.clear()
+    Server.served.clear()
     Server.released.clear()
     two = [start(), start()]
     yield two
@@ -170,3 +173,34 @@ def test_requests_that_depend_on_results_are_drawn_when_there_are_some(url: str)
             results.append(result.key)
             waiting.append(f"{len(results) + 1}+1")
     assert results[:3] == ["1+1", "2+1", "3+1"]
+
+
+def test_a_server_that_died_is_asked_again_once_it_is_back(
+    servers: list[ThreadingHTTPServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_pool, "_FIRST_REST_SECONDS", 0.05)
+    monkeypatch.setattr(server_pool, "_MAX_REST_SECONDS", 0.05)
+    first, second = servers
+    own = ServerSettings((address(first), address(second)), "m", Sampling(), max_tokens=8, max_in_flight=4)
+    back: ThreadingHTTPServer | None = None
+    asked = 0
+
+    def requests() -> Iterator[Request]:
+        nonlocal asked
+        while asked < 2_000 and (back is None or not Server.served[back]):
+            asked += 1
+            yield Request(f"{asked}+1", f"{asked}+1", 0)
+
+    results = list[Completion | Failure]()
+    with ServerEngine(own) as engine:
+        for result in engine.stream(requests()):
+            results.append(result)
+            if len(results) == 20:
+                first.shutdown()
+                first.server_close()
+            if len(results) == 60:
+                back = start(first.server_port)
+    assert back is not None and Server.served[back] > 0
+    assert len(results) == asked and all(isinstance(result, Completion) for result in results)
+    back.shutdown()
+    back.server_close()
