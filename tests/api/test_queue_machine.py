@@ -17,6 +17,7 @@ from sqlalchemy import event, select
 
 from tracewright.api.app import create_app, open_services
 from tracewright.api.database.tables import REVIEWS, SLOTS
+from tracewright.api.queues.repository import find_queue
 
 PEOPLE = ("carl", "rita", "rolf")
 TRACES, WANTED, LEASE_SECONDS = 3, 2, 60
@@ -34,12 +35,14 @@ class Wire:
     def __init__(self, service):
         self.service, self.services = service, service.services
         self.clock, self.loop = service.clock, asyncio.new_event_loop()
-        self.app = self.open(self.services)
+        self.open(self.services)
 
     def open(self, services):
         event.listen(services.database.engine, "connect", lambda one, _: one.execute("PRAGMA synchronous=OFF"))
         services.database.engine.dispose()
-        return create_app(services, background=False)
+        self.app = create_app(services, background=False)
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://testserver")
 
     def restart(self):
         """Another process on the same database: nothing is known but what is on the disk."""
@@ -48,16 +51,11 @@ class Wire:
         self.services = replace(open_services(old.settings), clock=self.clock)
         self.services.feed._frame = old.feed.frame
         self.services.feed.refresh_reviews()
-        self.app = self.open(self.services)
+        self.open(self.services)
 
     def request(self, who, method, path, body=None, **headers):
         token = {"Authorization": f"Bearer {self.service.tokens[who]}"}
-        return self.loop.run_until_complete(self._send(method, path, body, headers | token))
-
-    async def _send(self, method, path, body, headers):
-        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
-            return await client.request(method, path, json=body, headers=headers)
+        return self.loop.run_until_complete(self.client.request(method, path, json=body, headers=headers | token))
 
 
 def make_machine(wire, ids):
@@ -74,7 +72,7 @@ def make_machine(wire, ids):
             self.done = []  # slot, trace, who
             self.events = {}  # review id → its etag, who
             self.undone = set()
-            self.drawn = count()
+            self.number, self.drawn = find_number(wire, self.queue), count()
 
         def post(self, who, path, body, key=None, **headers):
             """Send a request as a client does that never gives up: after a crash or a lost reply, again."""
@@ -94,6 +92,7 @@ def make_machine(wire, ids):
                 return
             assert lease["trace_id"] not in theirs, "one person has a trace twice"
             assert self.taken(lease["trace_id"]) < WANTED, "more people than asked for"
+            assert lease["slot"] not in self.held(), "somebody holds it still"
             self.leases.append((who, lease, now + LEASE_SECONDS))
 
         @precondition(lambda self: self.leases)
@@ -143,7 +142,7 @@ def make_machine(wire, ids):
         def what_was_acknowledged_is_there(self):
             with wire.services.database.read() as connection:
                 slots = connection.execute(
-                    select(SLOTS.c.id).where(SLOTS.c.queue_id == self.number(), SLOTS.c.submitted_at.is_not(None))
+                    select(SLOTS.c.id).where(SLOTS.c.queue_id == self.number, SLOTS.c.submitted_at.is_not(None))
                 )
                 assert {row.id for row in slots} == {slot for slot, _, _ in self.done}
                 if self.events:
@@ -154,15 +153,12 @@ def make_machine(wire, ids):
 
         def taken(self, trace_id):
             """How many people have handed a trace in or hold it now."""
-            held = {one["slot"] for _, one, until in self.leases if until > wire.clock.now}
             slots = {one["slot"] for _, one, _ in self.leases if one["trace_id"] == trace_id}
-            return len(slots & (held | {slot for slot, _, _ in self.done}))
+            return len(slots & (self.held() | {slot for slot, _, _ in self.done}))
 
-        def number(self):
-            from tracewright.api.queues.repository import find_queue
-
-            with wire.services.database.read() as connection:
-                return find_queue(connection, self.queue).id
+        def held(self):
+            """The slots of leases that are not over."""
+            return {one["slot"] for _, one, until in self.leases if until > wire.clock.now}
 
         def send(self, crash, who, path, body, **headers):
             """A request that crashes before its commit, or whose reply is lost, is sent again with its key."""
@@ -175,6 +171,11 @@ def make_machine(wire, ids):
             return self.post(who, path, body, key, **headers)
 
     return Machine
+
+
+def find_number(wire, name):
+    with wire.services.database.read() as connection:
+        return find_queue(connection, name).id
 
 
 class dying:  # noqa: N801 - read as a statement
