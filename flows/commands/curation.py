@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def curate(
-    store: Annotated[Path, typer.Argument(help="The store's folder.")],
+    store: Annotated[Path, typer.Argument(help="The store's folder, or s3://BUCKET/PREFIX.")],
     config: Annotated[Path | None, typer.Option(help="The slice's name, a filter and the stages, as YAML.")] = None,
     name: Annotated[str | None, typer.Option(help="The slice's name; the config's, or `curated`.")] = None,
     where: Annotated[str | None, typer.Option(help="A filter for what comes in; the config's where left out.")] = None,
@@ -32,7 +32,7 @@ def curate(
     from tracewright.pipeline.store import Store
 
     plan = load_config(CurateConfig, config) if config else None
-    Store.open(store)
+    opened = Store.open(store)
     configure_prefect(store)
     from tracewright.flows.curate import STAGES
     from tracewright.flows.curate import curate as run
@@ -52,7 +52,7 @@ def curate(
     console.print(table)
     kept = len(curated.slice.trace_ids or ())
     say(
-        f"{kept:,} traces kept; release them with: tracewright release create {store} --slice {curated.slice.name} …"
+        f"{kept:,} traces kept; release them with: tracewright release create {opened.path} --slice {curated.slice.name} …"
         if kept
         else "no trace is left: the table says which stage turned them away"
     )

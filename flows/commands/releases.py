@@ -19,7 +19,7 @@ Folder = Annotated[Path, typer.Argument(help="The release's folder.")]
 
 @app.command("create")
 def create(
-    store: Annotated[Path, typer.Argument(help="The store's folder.")],
+    store: Annotated[Path, typer.Argument(help="The store's folder, or s3://BUCKET/PREFIX.")],
     name: Annotated[str, typer.Option(help="What the release is called.")],
     out: Annotated[Path, typer.Option(help="The release's folder; it must not exist.")],
     version: Annotated[str | None, typer.Option(help="The next one where left out.")] = None,

@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="The versioned table of traces.")
 
 
 @app.command("info")
-def info(store: Annotated[Path, typer.Argument(help="The store's folder.")]) -> None:
+def info(store: Annotated[Path, typer.Argument(help="The store's folder, or s3://BUCKET/PREFIX.")]) -> None:
     """Counts: traces by outcome, attempts, rejected rows."""
     import polars as pl
 
@@ -24,7 +24,7 @@ def info(store: Annotated[Path, typer.Argument(help="The store's folder.")]) -> 
 
     opened = Store.open(store)
     frame = opened.frame()
-    table = Table("what", "count", title=f"{store}, version {opened.version()}")
+    table = Table("what", "count", title=f"{opened.path}, version {opened.version()}")
     table.add_row("traces", f"{frame.height:,}")
     for outcome, count in frame.group_by("outcome").agg(pl.len()).sort("outcome").iter_rows():
         table.add_row(f"  {outcome}", f"{count:,}")
@@ -36,13 +36,13 @@ def info(store: Annotated[Path, typer.Argument(help="The store's folder.")]) -> 
 
 
 @app.command("history")
-def history(store: Annotated[Path, typer.Argument(help="The store's folder.")]) -> None:
+def history(store: Annotated[Path, typer.Argument(help="The store's folder, or s3://BUCKET/PREFIX.")]) -> None:
     """Every version of the traces, the newest first."""
     from tracewright.pipeline.store import Store
 
     opened = Store.open(store)
     gone = opened.gone_versions()
-    table = Table("version", "committed", "operation", "", title=str(store))
+    table = Table("version", "committed", "operation", "", title=str(opened.path))
     for commit in opened.history():
         left = "vacuumed" if commit.version in gone else ""
         table.add_row(str(commit.version), commit.committed_at.isoformat(timespec="seconds"), commit.operation, left)
@@ -53,7 +53,7 @@ def history(store: Annotated[Path, typer.Argument(help="The store's folder.")]) 
 
 @app.command("export")
 def export(
-    store: Annotated[Path, typer.Argument(help="The store's folder.")],
+    store: Annotated[Path, typer.Argument(help="The store's folder, or s3://BUCKET/PREFIX.")],
     out: Annotated[Path, typer.Option(help="The file to write.")],
     format_name: Annotated[
         str, typer.Option("--format", help="jsonl, messages, prompt-completion, openr1, prm800k or csv")
@@ -73,7 +73,7 @@ def export(
 
 
 @app.command("compact")
-def compact(store: Annotated[Path, typer.Argument(help="The store's folder.")]) -> None:
+def compact(store: Annotated[Path, typer.Argument(help="The store's folder, or s3://BUCKET/PREFIX.")]) -> None:
     """Join small shards into larger ones: a new version with the same rows."""
     from tracewright.pipeline.store import Store
 
@@ -83,7 +83,7 @@ def compact(store: Annotated[Path, typer.Argument(help="The store's folder.")]) 
 
 @app.command("vacuum")
 def vacuum(
-    store: Annotated[Path, typer.Argument(help="The store's folder.")],
+    store: Annotated[Path, typer.Argument(help="The store's folder, or s3://BUCKET/PREFIX.")],
     keep_hours: Annotated[
         float, typer.Option(min=0, help="Versions that were the newest within this time stay.")
     ] = 168.0,
@@ -97,7 +97,7 @@ def vacuum(
 
 
 @app.command("migrate")
-def migrate(store: Annotated[Path, typer.Argument(help="The store's folder.")]) -> None:
+def migrate(store: Annotated[Path, typer.Argument(help="The store's folder, or s3://BUCKET/PREFIX.")]) -> None:
     """Bring a store that an older tracewright made up to this one's schema."""
     from tracewright.pipeline.store import Store
     from tracewright.schemas import SCHEMA_VERSION
@@ -109,7 +109,7 @@ def migrate(store: Annotated[Path, typer.Argument(help="The store's folder.")]) 
 
 @app.command("remove")
 def remove(
-    store: Annotated[Path, typer.Argument(help="The store's folder.")],
+    store: Annotated[Path, typer.Argument(help="The store's folder, or s3://BUCKET/PREFIX.")],
     where: Annotated[str | None, typer.Option(help="Which traces: a filter.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why; stays on record, and readers of releases are told.")] = None,
     finish: Annotated[bool, typer.Option("--finish", help="Only finish takedowns that were cut short.")] = False,
