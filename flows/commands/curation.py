@@ -51,11 +51,9 @@ def curate(
         table.add_row(count.stage, f"{count.rows_in:,}", f"{count.rows_out:,}", reasons)
     console.print(table)
     kept = len(curated.slice.trace_ids or ())
-    say(
-        f"{kept:,} traces kept; release them with: tracewright release create {opened.path} --slice {curated.slice.name} …"
-        if kept
-        else "no trace is left: the table says which stage turned them away"
-    )
+    command = f"tracewright release create {opened.path} --slice {curated.slice.name} …"
+    left = f"{kept:,} traces kept; release them with: {command}"
+    say(left if kept else "no trace is left: the table says which stage turned them away")
     if as_json:
         stages = [count.model_dump(mode="json") for count in funnel]
         typer.echo(json.dumps({"slice": curated.slice.name, "kept": kept, "stages": stages}))
