@@ -79,6 +79,7 @@ def _list_tokens(services: Services, owner: str) -> list[dict[str, Any]]:
     return [
         {
             "id": row.id,
+            "etag": make_etag("token", row.id, int(row.revoked_at is not None)),
             "name": row.name,
             "scope": row.scope,
             "created_at": to_moment(row.created_at),
