@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tracewright.pipeline.decoding.limits import RefusedError, check_footer_size
 from tracewright.pipeline.release.layout import DATA, LOGPROBS
 from tracewright.pipeline.release.manifest import read_manifest, read_tombstone
 from tracewright.pipeline.release.order import RowGroup, plan_windows
@@ -235,8 +236,9 @@ class Release:
         """The file's row groups from its footer. Reading all footers is cheap, hashing all files before the first row
         is not; a footer that does not fit the manifest is damage, and then the hash says so."""
         try:
+            check_footer_size(self.directory / file.path)
             footer = pq.read_metadata(self.directory / file.path)
-        except (pa.ArrowException, OSError):
+        except (pa.ArrowException, OSError, RefusedError):
             footer = None
         if footer is None or footer.num_rows != file.rows:
             self._check(file)

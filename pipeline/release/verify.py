@@ -10,10 +10,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tracewright.pipeline.release.layout import HUB_ATTRIBUTES, HUB_CACHE, MANIFEST, TOMBSTONE, hash_file
+from tracewright.pipeline.decoding.limits import RefusedError, check_footer_size, check_sizes
+from tracewright.pipeline.release.layout import DATA, HUB_ATTRIBUTES, HUB_CACHE, MANIFEST, TOMBSTONE, hash_file
 from tracewright.pipeline.release.manifest import read_manifest
+from tracewright.schemas.arrow import arrow_schema
 from tracewright.schemas.errors import IntegrityError
-from tracewright.schemas.release import ReleaseFile, ReleaseManifest
+from tracewright.schemas.release import ReleaseFile, ReleaseManifest, ReleaseRow
 
 _MAX_HASHING_THREADS = 4
 _MAX_NAMED_FAULTS = 10
@@ -75,8 +77,7 @@ def find_damage(directory: Path, file: ReleaseFile) -> str | None:
         return f"{file.path}: SHA-256 {found}, the manifest says {file.sha256}"
     if file.rows is None:
         return None
-    rows = _count_rows(directory / file.path)
-    return None if rows == file.rows else f"{file.path}: {rows} rows, the manifest says {file.rows}"
+    return _find_misfit(directory / file.path, file)
 
 
 def raise_faults(directory: Path, faults: list[str]) -> None:
@@ -88,11 +89,21 @@ def raise_faults(directory: Path, faults: list[str]) -> None:
     raise IntegrityError(f"the release {directory} is damaged: {named}: take an intact copy or make it again")
 
 
-def _count_rows(path: Path) -> int | str:
+def _find_misfit(path: Path, file: ReleaseFile) -> str | None:
+    """What is wrong with a Parquet file whose bytes are the manifest's: a whole release may be made to do harm."""
     try:
-        return pq.read_metadata(path).num_rows
+        check_footer_size(path)
+        with pq.ParquetFile(path, arrow_extensions_enabled=False) as footer:
+            if footer.metadata.num_rows != file.rows:
+                return f"{file.path}: {footer.metadata.num_rows} rows, the manifest says {file.rows}"
+            if file.path.startswith(f"{DATA}/") and not footer.schema_arrow.equals(arrow_schema(ReleaseRow)):
+                return f"{file.path}: its columns are not those of a release"
+            check_sizes(path, footer, footer.schema_arrow.names)
+    except RefusedError as error:
+        return f"{file.path}: {error}"
     except (pa.ArrowException, OSError) as error:
-        return f"unreadable ({error}) instead of"
+        return f"{file.path}: unreadable ({error})"
+    return None
 
 
 def _find_miscounts(manifest: ReleaseManifest) -> Iterator[str]:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tracewright.pipeline.release import open_release, verify_release, yank_release
+from tracewright.pipeline.release.layout import hash_file
 from tracewright.pipeline.release.manifest import seal
 from tracewright.schemas import IntegrityError, MissingInputError, ReleaseManifest, SchemaVersionError
 
@@ -118,6 +120,40 @@ def test_a_manifest_that_lies_is_found(copy: Path, change: Callable[[dict[str, A
     with pytest.raises(IntegrityError) as error:
         verify_release(copy)
     assert named in str(error.value)
+
+
+def make_wide(rows: int) -> pa.Table:
+    return pa.table({f"c{number}": pa.nulls(rows, pa.int8()) for number in range(5_000)})
+
+
+def make_forged(rows: int) -> pa.Table:
+    forged = {b"ARROW:extension:name": b"arrow.uuid", b"ARROW:extension:metadata": b"forged"}
+    return pa.table([pa.nulls(rows, pa.string())], schema=pa.schema([pa.field("a", pa.string(), metadata=forged)]))
+
+
+def make_deep(rows: int) -> pa.Table:
+    kind: pa.DataType = pa.int64()
+    for _ in range(300):
+        kind = pa.struct([("a", kind)])
+    return pa.table({"a": pa.nulls(rows, kind)})
+
+
+@pytest.mark.parametrize("make", [make_wide, make_forged, make_deep])
+def test_a_whole_release_made_to_do_harm_is_refused_before_a_row_of_it_is_read(
+    copy: Path, make: Callable[[int], pa.Table]
+) -> None:
+    def list_it(content: dict[str, Any]) -> None:
+        (listed,) = [file for file in content["files"] if file["path"] == TRAIN]
+        pq.write_table(make(listed["rows"]), copy / TRAIN)
+        listed["bytes"] = (copy / TRAIN).stat().st_size
+        listed["sha256"] = hash_file(copy / TRAIN)
+
+    rewrite_manifest(copy, list_it)
+    with pytest.raises(IntegrityError, match=TRAIN):
+        verify_release(copy)
+    with pytest.raises(IntegrityError, match=TRAIN):
+        for _ in open_release(copy).iter_rows("train"):
+            pass
 
 
 def test_a_manifest_replaced_with_its_digest_is_found_by_the_registers(copy: Path, released: Path) -> None:
