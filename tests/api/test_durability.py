@@ -69,7 +69,7 @@ def read_reviews(server):
 
 
 @pytest.mark.parametrize("kills", [
-    2, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(1_800)]),
+    1, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(1_800)]),
     pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(7_200)]),
 ])  # fmt: skip
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

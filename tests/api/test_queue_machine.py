@@ -215,7 +215,7 @@ def patient(serve_for):
 
 
 def test_a_queue_keeps_its_promises_through_crashes(patient):
-    run(patient, 12)
+    run(patient, 5)
 
 
 @pytest.mark.slow
