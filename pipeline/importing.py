@@ -25,6 +25,8 @@ class ImportCounts:
     correct: int = 0
     truncated: int = 0
     rejected: int = 0
+    first_rejection: str = ""
+    """Where and why; the store keeps all of them."""
 
 
 def import_traces(
@@ -40,6 +42,7 @@ def import_traces(
         counts.read += 1
         if isinstance(row, Rejection):
             counts.rejected += 1
+            counts.first_rejection = counts.first_rejection or f"{row.subject}: {row.reason}"
             writer.add_rejection(row)
         else:
             _add(row, writer, counts)

@@ -46,3 +46,5 @@ def import_files(
                 f"{file}: {counts.added:,} traces added ({counts.correct:,} correct), {counts.present:,} were there, "
                 f"{counts.truncated:,} cut off, {counts.rejected:,} rows rejected"
             )
+            if counts.rejected:
+                say(f"the first of these, the store keeps all: {counts.first_rejection}")
