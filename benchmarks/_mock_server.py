@@ -117,7 +117,7 @@ class Connection(asyncio.Protocol):
             self.reply(200, '{"data":[]}')
             return
         asked = json.loads(body)
-        question = asked["messages"][-1]["content"]
+        question = str(asked["messages"][-1]["content"]) if asked.get("messages") else ""  # who asks for limits only
         if not self.seen and self.options.asked:
             self.options.asked.write_text(str(time.time()))
         self.seen[question] += 1
@@ -198,7 +198,9 @@ class Answer:
 
     @property
     def usage(self) -> str:
-        return f'"usage":{{"prompt_tokens":{self.prompt_tokens},"completion_tokens":{len(self.tokens)}}}'
+        made = len(self.tokens)
+        total = f'"completion_tokens":{made},"total_tokens":{self.prompt_tokens + made}'
+        return f'"usage":{{"prompt_tokens":{self.prompt_tokens},{total}}}'
 
     def to_json(self) -> str:
         """In one piece."""

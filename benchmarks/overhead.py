@@ -5,12 +5,15 @@ The same requests to a server of this repository that runs in a process of its o
 renders, journals, cuts into steps, checks, verifies and stores. Milliseconds a row are the slope between a short and a
 long run, so that starting costs nothing; each run is a process of its own, the two kinds in turns. `cpu_ms_per_row` is
 the same slope of CPU time, the scoring processes included: it says what a run costs on a machine that has other work.
-Peers (bespoke Curator, distilabel) are not run here: `peers` is empty.
+Peers run in environments of their own, where they are named: TRACEWRIGHT_CURATOR_PYTHON and
+TRACEWRIGHT_DISTILABEL_PYTHON are interpreters that have `bespokelabs-curator` and `distilabel[openai]`. Theirs is the
+slope between fewer rows, each run with its start, of which the slope is free.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -25,6 +28,9 @@ HERE = Path(__file__).resolve().parent
 SHORT_ROWS, LONG_ROWS = 2_000, 12_000
 PAIRS = 5
 IN_FLIGHT = 256
+PEERS = {"curator": "TRACEWRIGHT_CURATOR_PYTHON", "distilabel": "TRACEWRIGHT_DISTILABEL_PYTHON"}
+PEER_ROWS = (500, 2_500)
+PEER_RUNS = 3
 CLI = str(Path(sys.executable).with_name("tracewright"))
 
 
@@ -44,6 +50,7 @@ def run(short: int = SHORT_ROWS, long: int = LONG_ROWS, pairs: int = PAIRS) -> d
                 cpu[client].append(slope(times, "cpu_seconds", long - short))
                 starts += [one["start_up_seconds"] for one in times if client == "tracewright"]
         with_prefect = measure_flow(folder, short)
+        peers = {name: measure_peer(name, folder) for name, python in PEERS.items() if os.environ.get(python)}
     ours, raw = statistics.median(slopes["tracewright"]), statistics.median(slopes["bare"])
     return {
         "ms_per_row": round(ours - raw, 3),
@@ -53,7 +60,8 @@ def run(short: int = SHORT_ROWS, long: int = LONG_ROWS, pairs: int = PAIRS) -> d
         "start_up_seconds_with_prefect": round(with_prefect, 2),
         "cpu_ms_per_row": round(statistics.median(cpu["tracewright"]), 3),
         "raw_cpu_ms_per_row": round(statistics.median(cpu["bare"]), 3),
-        "peers": {},
+        "peers": {name: round(statistics.median(times[0]), 3) for name, times in peers.items()},
+        "peers_cpu": {name: round(statistics.median(times[1]), 3) for name, times in peers.items()},
         "rows": [short, long],
         "pairs": pairs,
         "all": {client: [round(one, 3) for one in found] for client, found in slopes.items()},
@@ -103,6 +111,26 @@ def write_config(folder: Path, url: str, rows: int, store: Path) -> Path:
     path = folder / "config.yaml"
     path.write_text(json.dumps({"problems": {"path": f"{rows}.jsonl"}, "teacher": teacher, "store": str(store)}))
     return path
+
+
+def measure_peer(name: str, folder: Path) -> tuple[list[float], list[float]]:
+    """Milliseconds and CPU milliseconds for each further row, of each pair of runs."""
+    wall, cpu = list[float](), list[float]()
+    for _ in range(PEER_RUNS):
+        runs = [run_peer(name, folder, rows) for rows in PEER_ROWS]
+        wall.append(slope(runs, "seconds", PEER_ROWS[1] - PEER_ROWS[0]))
+        cpu.append(slope(runs, "cpu_seconds", PEER_ROWS[1] - PEER_ROWS[0]))
+    return wall, cpu
+
+
+def run_peer(name: str, folder: Path, rows: int) -> dict[str, float]:
+    """One run of a peer."""
+    write_problems(folder, rows)
+    with serve(folder) as (url, _), tempfile.TemporaryDirectory(dir=folder) as cache:
+        command = [os.environ[PEERS[name]], str(HERE / "_overhead_peer.py"), name, str(folder / f"{rows}.jsonl"), url]
+        ran = subprocess.run([*command, cache], check=True, capture_output=True, text=True)
+    _, seconds, cpu_seconds = ran.stdout.split()[-3:]
+    return {"seconds": float(seconds), "cpu_seconds": float(cpu_seconds)}
 
 
 def measure_flow(folder: Path, rows: int) -> float:
