@@ -31,9 +31,8 @@ size {hidden}, intermediate size {intermediate}. It was trained by `tracewright 
 """
 _QUANTIZED = """# {name}
 
-The int8 version of a student: weights and activations of every layer in int8 (W8A8, one scale an output channel and
-one a token), embeddings, head and norms in bfloat16. Made by `tracewright quantize`; vLLM loads it as it is
-(compressed-tensors).
+The {scheme} version of a student: {numbers}; embeddings, head and norms in bfloat16.
+Made by `tracewright quantize`; vLLM loads it as it is (compressed-tensors).
 
 {results}
 
@@ -43,6 +42,12 @@ one a token), embeddings, head and norms in bfloat16. Made by `tracewright quant
   ones before it give; the largest relative error of a layer's output is {worst:.2%} ({worst_layer}). On traces that the
   calibration did not see the output moved by {divergence:.1e} nats a token. `quantization.json` has every layer.
 """
+
+
+_NUMBERS = {
+    "int8": "weights and activations of every layer in int8 (W8A8, one scale an output channel and one a token)",
+    "int4": "weights of every layer in int4 (W4A16, one scale for 32 inputs of an output channel)",
+}
 
 
 def write_student_card(
@@ -101,6 +106,8 @@ def write_quantized_card(
     worst = max(report.layers, key=lambda layer: layer.error)
     text = _QUANTIZED.format(
         name=checkpoint.name,
+        scheme=report.scheme,
+        numbers=_NUMBERS[report.scheme],
         results=_describe_results(evaluation, asked),
         bytes=report.tensor_bytes,
         ratio=report.size_ratio,
@@ -113,7 +120,7 @@ def write_quantized_card(
         worst_layer=worst.name,
         divergence=report.output_divergence,
     )
-    (checkpoint / "README.md").write_text(_header(report.licenses, ", int8") + text)
+    (checkpoint / "README.md").write_text(_header(report.licenses, f", {report.scheme}") + text)
 
 
 def describe_difference(difference: PairedDifference) -> str:

@@ -15,6 +15,9 @@ REPORT = "quantization.json"
 """Written last: a folder that holds it holds a finished quantized checkpoint."""
 
 
+SchemeName = Literal["int8", "int4"]
+
+
 class LayerReport(Frozen):
     """One linear layer. Its inputs are what the quantized layers before it give on the calibration traces."""
 
@@ -40,7 +43,8 @@ class QuantizationReport(Frozen):
     """Where a quantized checkpoint comes from, and its layers in the order in which they were quantized."""
 
     format: Literal["tracewright-quantized/1"]
-    scheme: Literal["int8"]
+    scheme: SchemeName
+    """int8: weights and activations; int4: weights alone, 32 to a scale."""
     run: str
     """Hash of what decides the result: source weights, release, settings, version."""
     source_weights_sha256: str

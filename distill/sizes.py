@@ -11,7 +11,10 @@ from safetensors import SafetensorError, safe_open
 
 from tracewright.schemas import IntegrityError, MissingInputError
 
-_SCALE_SUFFIX = "_scale"
+_NO_PARAMETERS = ("_scale", "_shape")
+_PACKED_SUFFIX = "_packed"
+_PACKED_NUMBERS = 8
+"""Four-bit numbers in one int32, as compressed-tensors packs them."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class TensorSizes:
     """What the tensors of a checkpoint take."""
 
     parameters: int
-    """Numbers of all tensors but the scales of quantized ones; what two layers share counts once."""
+    """Numbers of all tensors but the scales and shapes of quantized ones; what two layers share counts once."""
     bytes: int
     """Of all tensors as they are stored, without the files' headers."""
 
@@ -38,7 +41,8 @@ def measure_tensors(checkpoint: Path) -> TensorSizes:
     for file in files:
         for name, count, bits in _read_sizes(file):
             size += count * bits // 8
-            parameters += 0 if name.endswith(_SCALE_SUFFIX) else count
+            numbers = count * _PACKED_NUMBERS if name.endswith(_PACKED_SUFFIX) else count
+            parameters += 0 if name.endswith(_NO_PARAMETERS) else numbers
     return TensorSizes(parameters, size)
 
 

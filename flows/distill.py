@@ -26,11 +26,11 @@ from tracewright.distill.evaluation import Evaluation
 from tracewright.distill.loss_config import LossConfig
 from tracewright.distill.manifest import TrainingManifest
 from tracewright.distill.progress import Stopwatch, TrainingStep
-from tracewright.distill.quantization_report import QuantizationReport
+from tracewright.distill.quantization_report import QuantizationReport, SchemeName
 from tracewright.distill.training_process import train_in_process
 from tracewright.flows.evaluate import Asking, evaluate, start_engines
 from tracewright.flows.interrupts import stop_on_interrupt
-from tracewright.flows.progress import StageProgress, show_progress
+from tracewright.flows.progress import StageProgress, say, show_progress
 from tracewright.flows.unrecorded import Unrecorded
 from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.release import open_release
@@ -60,7 +60,7 @@ def distill(config: DistillConfig) -> dict[str, TrainingManifest]:
     if config.control:
         arms[CONTROL_FOLDER] = config.as_control
     with stop_on_interrupt(), show_progress() as progress:
-        lines = {name: StageProgress(progress, f"train {name}", config.training.steps) for name in arms}
+        lines = {name: StageProgress(progress, f"train {name}", arm.total_steps) for name, arm in arms.items()}
         runs = {name: train.submit(arm, config.out / name, lines[name]) for name, arm in arms.items()}
         manifests = {name: run.result() for name, run in runs.items()}
     rows = [{"arm": name, "run": m.run, "seconds": m.seconds, **m.final_losses} for name, m in manifests.items()]
@@ -79,19 +79,23 @@ def train(config: DistillConfig, out: Path, stage: StageProgress) -> TrainingMan
     log = config.out / "logs" / f"{out.name}.log"
     manifest = train_in_process(config, out, log, lambda step: stage.update(step.step, describe_step(step)))
     losses = ", ".join(f"{name} {value:.4f}" for name, value in manifest.final_losses.items())
-    stage.finish(manifest.training.steps, f"{losses}, {manifest.parameters:,} parameters")
+    for warning in manifest.warnings:
+        say(f"{out.name}: {warning}")
+    stage.finish(config.total_steps, f"{losses}, {manifest.parameters:,} parameters")
     return manifest
 
 
 def describe_step(step: TrainingStep) -> str:
     """Loss parts, learning rate and speed, in words that fit a line."""
     losses = ", ".join(f"{name} {value:.4f}" for name, value in step.losses.items())
-    return f"{losses}, lr {step.learning_rate:.4f}, {step.tokens_per_second:,.0f} tok/s"
+    where = f"{step.stage}: " if step.stage else ""
+    temperature = f", T {step.temperature:g}" if step.temperature is not None else ""
+    return f"{where}{losses}, lr {step.learning_rate:.4g}{temperature}, {step.tokens_per_second:,.0f} tok/s"
 
 
 @flow(name="quantize", validate_parameters=False)
-def quantize(checkpoint: Path, release: Path, out: Path) -> QuantizationReport:
-    """The checkpoint's int8 version."""
+def quantize(checkpoint: Path, release: Path, out: Path, scheme: SchemeName = "int8") -> QuantizationReport:
+    """The checkpoint's version in int8 or int4."""
     from transformers.utils import logging
 
     from tracewright.distill.quantize import quantize_checkpoint
@@ -99,7 +103,9 @@ def quantize(checkpoint: Path, release: Path, out: Path) -> QuantizationReport:
     logging.disable_progress_bar()
     with stop_on_interrupt(), show_progress() as progress:
         stage = StageProgress(progress, "quantize", None)
-        report = quantize_checkpoint(checkpoint, release, out, lambda done, total: stage.update(done, "layers", total))
+        report = quantize_checkpoint(
+            checkpoint, release, out, lambda done, total: stage.update(done, "layers", total), scheme
+        )
         stage.finish(len(report.layers), f"{report.size_ratio:.1%} of the bytes")
     create_table_artifact([layer.model_dump() for layer in report.layers], key="quantized-layers")
     return report

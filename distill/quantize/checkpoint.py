@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from compressed_tensors.compressors.pack_quantized.helpers import pack_to_int32
 from compressed_tensors.quantization import (
     QuantizationArgs,
     QuantizationConfig,
@@ -26,8 +27,9 @@ from tracewright.distill.cards import write_quantized_card
 from tracewright.distill.checkpoint import hash_weights, read_config
 from tracewright.distill.losses import OutputLoss, WholeDistribution
 from tracewright.distill.manifest import write_whole
-from tracewright.distill.quantization_report import REPORT, QuantizationReport, read_quantization_report
+from tracewright.distill.quantization_report import REPORT, QuantizationReport, SchemeName, read_quantization_report
 from tracewright.distill.quantize.calibration import choose_traces, stack_by_length
+from tracewright.distill.quantize.grid import INT4, INT8, Grid
 from tracewright.distill.quantize.linear import QuantizedLinear
 from tracewright.distill.quantize.walk import decoder_layers, list_linears, quantize_layers
 from tracewright.distill.sizes import measure_tensors
@@ -38,22 +40,29 @@ REST_DTYPE = torch.bfloat16
 """Of embeddings, head, norms and biases, which stay unquantized."""
 _COPIED = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 _QUANTIZED_KEY = "quantization_config"
+_GRIDS: dict[SchemeName, Grid] = {"int8": INT8, "int4": INT4}
 
 
 def quantize_checkpoint(
-    checkpoint: Path, release: Path, out: Path, report: Callable[[int, int], None] = lambda done, total: None
+    checkpoint: Path,
+    release: Path,
+    out: Path,
+    report: Callable[[int, int], None] = lambda done, total: None,
+    scheme: SchemeName = "int8",
 ) -> QuantizationReport:
-    """Write the checkpoint's int8 version (weights and activations, W8A8) into `out`, or take the one that is there.
+    """Write the checkpoint's version in another scheme into `out`, or take the one that is there.
 
-    Linear layers inside the decoder layers become int8, one after another, each calibrated on what the quantized ones
-    before it give on traces of the release; all else is bfloat16. The format is compressed-tensors' `int-quantized`.
-    The same checkpoint and release give the same bytes on the same machine and number of threads.
+    Linear layers inside the decoder layers become int8 with int8 activations (W8A8), or int4 (W4A16), one after
+    another, each calibrated on what the quantized ones before it give on traces of the release; all else is bfloat16.
+    The formats are compressed-tensors' `int-quantized` and `pack-quantized`. The same checkpoint and release give the
+    same bytes on the same machine and number of threads.
 
     Args:
         checkpoint: a folder with safetensors, tokenizer and config.
         release: a release's folder.
         out: the new checkpoint's folder.
         report: called with linear layers done and all there are.
+        scheme: what the linear layers become.
 
     Raises:
         InputError: the checkpoint is of another kind, is quantized already or does not fit the release, or `out` holds
@@ -64,7 +73,7 @@ def quantize_checkpoint(
     opened = open_release(release)
     config = read_config(checkpoint)
     source = hash_weights(checkpoint)
-    run = make_id("int8", source, opened.manifest.digest, tracewright.__version__)
+    run = make_id(scheme, source, opened.manifest.digest, tracewright.__version__)
     finished = read_quantization_report(out)
     if finished is not None:
         return _check_same_run(finished, run, out)
@@ -75,13 +84,14 @@ def quantize_checkpoint(
     decoder_layers(model)
     _round_rest(model)
     data = choose_traces(opened, tokenizer, checkpoint, int(model.config.max_position_embeddings))
-    layers = quantize_layers(model, [tokens for tokens, _ in stack_by_length(data.calibration)], report)
+    grid = _GRIDS[scheme]
+    layers = quantize_layers(grid, model, [tokens for tokens, _ in stack_by_length(data.calibration)], report)
     divergence = _measure_divergence(original, model, data.judged, len(tokenizer))
-    _write(checkpoint, config, model, out)
+    _write(checkpoint, config, grid, model, out)
     size, before = measure_tensors(out), measure_tensors(checkpoint)
     written = QuantizationReport(
         format="tracewright-quantized/1",
-        scheme="int8",
+        scheme=scheme,
         run=run,
         source_weights_sha256=source,
         release=f"{opened.manifest.name}@{opened.manifest.version}",
@@ -139,10 +149,10 @@ def _measure_divergence(original: Any, quantized: Any, examples: Sequence[Exampl
     return float(torch.cat(parts).mean())
 
 
-def _write(checkpoint: Path, config: dict[str, Any], model: Any, out: Path) -> None:
+def _write(checkpoint: Path, config: dict[str, Any], grid: Grid, model: Any, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     save_file(_collect_tensors(model), out / "model.safetensors", {"format": "pt"})
-    config |= {"dtype": str(REST_DTYPE).removeprefix("torch."), _QUANTIZED_KEY: _describe_format()}
+    config |= {"dtype": str(REST_DTYPE).removeprefix("torch."), _QUANTIZED_KEY: _describe_format(grid)}
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     (out / "generation_config.json").write_text((checkpoint / "generation_config.json").read_text())
     for name in _COPIED:
@@ -155,21 +165,40 @@ def _collect_tensors(model: Any) -> dict[str, torch.Tensor]:
     tensors = {name: parameter.detach().to(REST_DTYPE) for name, parameter in model.named_parameters()}
     for name, module in model.named_modules():
         if isinstance(module, QuantizedLinear):
-            tensors[f"{name}.weight"] = module.integers_O_I.contiguous()
-            tensors[f"{name}.weight_scale"] = module.scales.to(REST_DTYPE)
+            tensors |= {f"{name}.{part}": tensor for part, tensor in _store_weight(module).items()}
             if module.bias_O is not None:
                 tensors[f"{name}.bias"] = module.bias_O.to(REST_DTYPE)
     return tensors
 
 
-def _describe_format() -> dict[str, Any]:
+def _store_weight(layer: QuantizedLinear) -> dict[str, torch.Tensor]:
+    """Integers and scales as compressed-tensors stores them: int8 as they are, smaller ones eight to an int32."""
+    integers_O_I, scales = layer.integers_O_I.contiguous(), layer.scales_O_G.to(REST_DTYPE)
+    if layer.grid.bits == 8:
+        return {"weight": integers_O_I, "weight_scale": scales}
+    return {
+        "weight_packed": pack_to_int32(integers_O_I, layer.grid.bits),
+        "weight_scale": scales,
+        "weight_shape": torch.tensor(integers_O_I.shape),
+    }
+
+
+def _describe_format(grid: Grid) -> dict[str, Any]:
     """What `config.json` says of the numbers, in compressed-tensors' words."""
-    weights = QuantizationArgs(num_bits=8, symmetric=True, strategy=QuantizationStrategy.CHANNEL)
-    activations = QuantizationArgs(num_bits=8, symmetric=True, strategy=QuantizationStrategy.TOKEN, dynamic=True)
-    scheme = QuantizationScheme(targets=["Linear"], weights=weights, input_activations=activations)
+    by_token = QuantizationArgs(num_bits=grid.bits, symmetric=True, strategy=QuantizationStrategy.TOKEN, dynamic=True)
+    scheme = QuantizationScheme(
+        targets=["Linear"],
+        weights=QuantizationArgs(
+            num_bits=grid.bits,
+            symmetric=True,
+            strategy=QuantizationStrategy.GROUP if grid.group else QuantizationStrategy.CHANNEL,
+            group_size=grid.group,
+        ),
+        input_activations=by_token if grid.activations else None,
+    )
     described = QuantizationConfig(
         config_groups={"group_0": scheme},
-        format="int-quantized",
+        format="int-quantized" if grid.bits == 8 else "pack-quantized",
         quantization_status=QuantizationStatus.COMPRESSED,
         ignore=["lm_head"],
     )

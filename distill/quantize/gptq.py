@@ -14,27 +14,31 @@ from __future__ import annotations
 
 import torch
 
-from tracewright.distill.quantize.grid import round_weights
+from tracewright.distill.quantize.grid import Grid
 
 _DAMPING = 0.01
 """Of the mean input energy, added to each: inputs that never vary make H singular."""
 
 
-def round_by_error(weight_O_I: torch.Tensor, scales: torch.Tensor, hessian_I_I: torch.Tensor) -> torch.Tensor:
+def round_by_error(
+    grid: Grid, weight_O_I: torch.Tensor, scales_O_G: torch.Tensor, hessian_I_I: torch.Tensor
+) -> torch.Tensor:
     """Integers of the grid, as floating-point numbers, whose output on the calibration inputs is near the weights'.
 
     Args:
+        grid: the integers there are.
         weight_O_I: the weights.
-        scales: O × 1.
+        scales_O_G: the grid's.
         hessian_I_I: XᵀX of the layer's calibration inputs; computed with in float64.
     """
     order = hessian_I_I.diagonal().argsort(descending=True, stable=True)
     weights = weight_O_I.double()[:, order]
     upper = _invert(hessian_I_I.double()[order][:, order])
+    scales = grid.spread(scales_O_G.double(), weights.shape[1])[:, order]
     integers = torch.empty_like(weights)
     for column in range(weights.shape[1]):
-        integers[:, column] = round_weights(weights[:, column], scales[:, 0].double())
-        error = (weights[:, column] - integers[:, column] * scales[:, 0].double()) / upper[column, column]
+        integers[:, column] = grid.round_weights(weights[:, column], scales[:, column])
+        error = (weights[:, column] - integers[:, column] * scales[:, column]) / upper[column, column]
         weights[:, column + 1 :] -= torch.outer(error, upper[column, column + 1 :])
     return integers[:, order.argsort()].to(weight_O_I.dtype)
 

@@ -1,15 +1,15 @@
-r"""The int8 grid: weights symmetric with one scale an output channel, activations symmetric with one scale a token.
+r"""The grids that weights are rounded onto: symmetric, with one scale an output channel or a group of its inputs.
 
-A value x is kept as q = round(x / s), an integer of at most 127 either way, and read back as q · s. Weights get their
-scales here, once; activations theirs in the kernel, for each token anew, from its largest value.
+A value x is kept as q = round(x / s), an integer, and read back as q · s. Weights get their scales here, once. Where
+activations are quantized too, the kernel gives every token the grid of its own largest value.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
-LIMIT = 127
-"""The largest integer used. −128 is left out, so that the grid is symmetric."""
 _NARROWEST = 0.6
 """The search tries ranges from this share of the largest weight up to all of it."""
 _CANDIDATES = 41
@@ -17,40 +17,72 @@ SCALE_DTYPE = torch.bfloat16
 """Scales are rounded to it before weights are rounded with them, so that nothing is lost when they are stored."""
 
 
-def quantize_activations(x: torch.Tensor) -> torch.Tensor:
-    """Activations as the int8 kernel sees them: each token on the grid of its own largest value."""
-    scale = x.abs().amax(dim=-1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny) / LIMIT
-    return (x / scale).round() * scale
+@dataclass(frozen=True)
+class Grid:
+    """Which integers there are, and what shares a scale. Weights are O × I, scales O × G."""
+
+    bits: int
+    group: int | None
+    """So many inputs of an output channel share a scale; None: all of them, G = 1."""
+    activations: bool
+    """Whether a layer's inputs are quantized as well, to the same number of bits."""
+    lowest: int
+    """The least integer; the largest is `limit`."""
+
+    @property
+    def limit(self) -> int:
+        """The largest integer."""
+        return 2 ** (self.bits - 1) - 1
+
+    def quantize_activations(self, x: torch.Tensor) -> torch.Tensor:
+        """Activations as the kernel sees them."""
+        if not self.activations:
+            return x
+        scale = x.abs().amax(dim=-1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny) / self.limit
+        return (x / scale).round() * scale
+
+    def full_range_scales(self, weight_O_I: torch.Tensor) -> torch.Tensor:
+        """O × G scales with which nothing is clipped."""
+        return _store(self._in_groups(weight_O_I).abs().amax(dim=2) / self.limit)
+
+    def search_scales(self, weight_O_I: torch.Tensor, importance_I: torch.Tensor) -> torch.Tensor:
+        """O × G scales with the least squared error of the outputs, inputs taken as uncorrelated.
+
+        Clipping a few large weights buys a finer grid for all others; `importance_I` is the mean square of each input.
+        """
+        widest = self.full_range_scales(weight_O_I)
+        best, best_error = widest, self._weighted_error(weight_O_I, widest, importance_I)
+        for share in torch.linspace(_NARROWEST, 1.0, _CANDIDATES)[:-1].tolist():
+            scales = _store(widest * share)
+            error = self._weighted_error(weight_O_I, scales, importance_I)
+            better = error < best_error
+            best, best_error = torch.where(better, scales, best), torch.where(better, error, best_error)
+        return best
+
+    def spread(self, scales_O_G: torch.Tensor, inputs: int) -> torch.Tensor:
+        """O × I: each weight's scale."""
+        return scales_O_G.repeat_interleave(inputs // scales_O_G.shape[1], dim=1)
+
+    def round_weights(self, weight: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
+        """The nearest integers, still as floating-point numbers; the scales are each weight's own, or broadcast."""
+        return (weight / scales).round().clamp(self.lowest, self.limit)
+
+    def _in_groups(self, weight_O_I: torch.Tensor) -> torch.Tensor:
+        """O × G × inputs of a group."""
+        return weight_O_I.unflatten(1, (-1, self.group or weight_O_I.shape[1]))
+
+    def _weighted_error(
+        self, weight_O_I: torch.Tensor, scales_O_G: torch.Tensor, importance_I: torch.Tensor
+    ) -> torch.Tensor:
+        scales_O_I = self.spread(scales_O_G, weight_O_I.shape[1])
+        rounded_O_I = self.round_weights(weight_O_I, scales_O_I) * scales_O_I
+        return self._in_groups((weight_O_I - rounded_O_I).square() * importance_I).sum(dim=2)
 
 
-def full_range_scales(weight_O_I: torch.Tensor) -> torch.Tensor:
-    """O × 1 scales with which nothing is clipped."""
-    return _store(weight_O_I.abs().amax(dim=1, keepdim=True) / LIMIT)
-
-
-def search_scales(weight_O_I: torch.Tensor, importance_I: torch.Tensor) -> torch.Tensor:
-    """O × 1 scales with the least squared error of the outputs, inputs taken as uncorrelated.
-
-    Clipping a few large weights buys a finer grid for all others; `importance_I` is the mean square of each input.
-    """
-    widest = full_range_scales(weight_O_I)
-    best, best_error = widest, _weighted_error(weight_O_I, widest, importance_I)
-    for share in torch.linspace(_NARROWEST, 1.0, _CANDIDATES)[:-1].tolist():
-        scales = _store(widest * share)
-        error = _weighted_error(weight_O_I, scales, importance_I)
-        better = error < best_error
-        best, best_error = torch.where(better, scales, best), torch.where(better, error, best_error)
-    return best
-
-
-def round_weights(weight: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
-    """The nearest integers of the grid, still as floating-point numbers."""
-    return (weight / scales).round().clamp(-LIMIT, LIMIT)
-
-
-def _weighted_error(weight_O_I: torch.Tensor, scales: torch.Tensor, importance_I: torch.Tensor) -> torch.Tensor:
-    rounded = round_weights(weight_O_I, scales) * scales
-    return ((weight_O_I - rounded).square() * importance_I).sum(dim=1, keepdim=True)
+INT8 = Grid(bits=8, group=None, activations=True, lowest=-127)
+"""Weights and activations (W8A8). −128 is left out, so that the grid is symmetric."""
+INT4 = Grid(bits=4, group=32, activations=False, lowest=-8)
+"""Weights alone (W4A16). 32 inputs a scale divide every layer that vLLM's kernels take."""
 
 
 def _store(scales: torch.Tensor) -> torch.Tensor:

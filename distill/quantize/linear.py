@@ -1,4 +1,4 @@
-"""A quantized linear layer: chosen on calibration inputs, and computed as the int8 kernel computes it."""
+"""A quantized linear layer: chosen on calibration inputs, and computed as the kernel computes it."""
 
 from __future__ import annotations
 
@@ -10,26 +10,24 @@ from torch import nn
 from torch.nn import functional
 
 from tracewright.distill.quantize.gptq import round_by_error
-from tracewright.distill.quantize.grid import (
-    full_range_scales,
-    quantize_activations,
-    round_weights,
-    search_scales,
-)
+from tracewright.distill.quantize.grid import Grid
 
 
 class QuantizedLinear(nn.Module):
-    """A linear layer with int8 weights and activations, simulated in floating point."""
+    """A linear layer on a grid, simulated in floating point."""
 
-    def __init__(self, integers_O_I: torch.Tensor, scales: torch.Tensor, bias_O: torch.Tensor | None) -> None:
+    def __init__(
+        self, grid: Grid, integers_O_I: torch.Tensor, scales_O_G: torch.Tensor, bias_O: torch.Tensor | None
+    ) -> None:
         super().__init__()
+        self.grid = grid
         self.integers_O_I = integers_O_I.to(torch.int8)
-        self.scales = scales
+        self.scales_O_G = scales_O_G
         self.bias_O = bias_O
-        self._weight_O_I = self.integers_O_I.float() * scales
+        self._weight_O_I = self.integers_O_I.float() * grid.spread(scales_O_G, integers_O_I.shape[1])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.linear(quantize_activations(x), self._weight_O_I, self.bias_O)
+        return functional.linear(self.grid.quantize_activations(x), self._weight_O_I, self.bias_O)
 
 
 @dataclass(frozen=True)
@@ -39,19 +37,20 @@ class QuantizedChoice:
     layer: QuantizedLinear
     scheme: Literal["gptq", "nearest"]
     error: float
-    """‖y − ŷ‖ / ‖y‖ of the outputs, activations quantized too."""
+    """‖y − ŷ‖ / ‖y‖ of the outputs, activations quantized too where the grid says so."""
     nearest_error: float
     """The same, had every weight been rounded to the nearest integer of the full range."""
 
 
-def quantize_linear(linear: nn.Linear, inputs_N_I: torch.Tensor) -> QuantizedChoice:
+def quantize_linear(grid: Grid, linear: nn.Linear, inputs_N_I: torch.Tensor) -> QuantizedChoice:
     """The better of two roundings on the inputs: to the nearest, or by error with ranges chosen for it."""
     weight = linear.weight.detach().float()
     bias: torch.Tensor | None = getattr(linear, "bias", None)
     hessian = inputs_N_I.double().T @ inputs_N_I.double()
-    wide, chosen = full_range_scales(weight), search_scales(weight, inputs_N_I.square().mean(dim=0))
-    nearest = QuantizedLinear(round_weights(weight, wide), wide, bias)
-    by_error = QuantizedLinear(round_by_error(weight, chosen, hessian), chosen, bias)
+    wide, chosen = grid.full_range_scales(weight), grid.search_scales(weight, inputs_N_I.square().mean(dim=0))
+    to_nearest = grid.round_weights(weight, grid.spread(wide, weight.shape[1]))
+    nearest = QuantizedLinear(grid, to_nearest, wide, bias)
+    by_error = QuantizedLinear(grid, round_by_error(grid, weight, chosen, hessian), chosen, bias)
     wanted = functional.linear(inputs_N_I, weight, bias)
     nearest_error, error = (_measure(wanted, layer(inputs_N_I)) for layer in (nearest, by_error))
     if nearest_error < error:

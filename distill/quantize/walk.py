@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from tracewright.distill.quantization_report import LayerReport
-from tracewright.distill.quantize.grid import LIMIT
+from tracewright.distill.quantize.grid import Grid
 from tracewright.distill.quantize.linear import QuantizedChoice, quantize_linear
 from tracewright.schemas import InputError
 
@@ -29,19 +29,24 @@ class _FirstLayerReached(Exception):  # noqa: N818 - no error: it ends a forward
 
 @torch.no_grad()
 def quantize_layers(
-    model: Any, batches: Sequence[torch.Tensor], report: Callable[[int, int], None] = lambda done, total: None
+    grid: Grid,
+    model: Any,
+    batches: Sequence[torch.Tensor],
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[LayerReport, ...]:
     """Replace every linear layer inside the model's decoder layers by its quantized one, in place.
 
     Args:
+        grid: the numbers that weights become.
         model: a decoder of the Llama family, in float32.
         batches: B × L token ids without padding.
         report: called with linear layers done and all there are.
 
     Raises:
-        InputError: the model is built otherwise.
+        InputError: the model is built otherwise, or the grid's groups do not divide a layer's inputs.
     """
     layers = decoder_layers(model)
+    _check_groups(grid, layers)
     total = sum(len(list_linears(layer)) for layer in layers)
     calls = [_reach_first_layer(model, layers[0], batch) for batch in batches]
     reports: list[LayerReport] = []
@@ -50,7 +55,7 @@ def quantize_layers(
             linears = dict(list_linears(layer))
             inputs_N_I = _record_inputs(layer, linears[names[0]], calls)
             for name in names:
-                choice = quantize_linear(linears[name], inputs_N_I)
+                choice = quantize_linear(grid, linears[name], inputs_N_I)
                 reports.append(_describe(f"layers.{index}.{name}", linears[name].weight, inputs_N_I, choice))
                 layer.set_submodule(name, choice.layer)
                 report(len(reports), total)
@@ -71,6 +76,16 @@ def decoder_layers(model: Any) -> Sequence[nn.Module]:
             "Mistral, Qwen and the like): other kinds can't be quantized"
         )
     return list(layers)
+
+
+def _check_groups(grid: Grid, layers: Sequence[nn.Module]) -> None:
+    for index, layer in enumerate(layers):
+        for name, linear in list_linears(layer):
+            if grid.group and linear.in_features % grid.group:
+                raise InputError(
+                    f"layers.{index}.{name} has {linear.in_features} inputs, expected a multiple of the group size "
+                    f"{grid.group} of int{grid.bits}: quantize to int8, or train a student of such a width"
+                )
 
 
 def list_linears(layer: nn.Module) -> list[tuple[str, nn.Linear]]:
@@ -124,7 +139,8 @@ def _record_inputs(layer: nn.Module, linear: nn.Module, calls: Sequence[_Call]) 
 
 def _describe(name: str, weight_O_I: torch.Tensor, inputs_N_I: torch.Tensor, choice: QuantizedChoice) -> LayerReport:
     largest_N = inputs_N_I.abs().amax(dim=1)
-    kept = choice.layer.scales[:, 0] * LIMIT / weight_O_I.abs().amax(dim=1).clamp_min(1e-30)
+    grid, scales_O_G = choice.layer.grid, choice.layer.scales_O_G
+    kept = scales_O_G / grid.full_range_scales(weight_O_I)
     return LayerReport(
         name=name,
         scheme=choice.scheme,

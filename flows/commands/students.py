@@ -46,6 +46,7 @@ class Scheme(StrEnum):
     """What numbers a quantized checkpoint is made of."""
 
     INT8 = "int8"
+    INT4 = "int4"
 
 
 def register(app: typer.Typer) -> None:
@@ -120,7 +121,7 @@ def quantize(
     configure_prefect(out.parent)
     from tracewright.flows.distill import quantize as flow
 
-    report = flow(checkpoint, release, out)
+    report = flow(checkpoint, release, out, scheme.value)
     worst = max(report.layers, key=lambda layer: layer.error)
     say(
         f"{out}: {report.tensor_bytes:,} bytes of tensors, {report.size_ratio:.1%} of float32; the largest error of a "

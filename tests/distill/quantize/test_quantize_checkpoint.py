@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import torch
+from compressed_tensors.compressors.pack_quantized.helpers import unpack_from_int32
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from tracewright.distill.arithmetic_model import build_tokenizer
 from tracewright.distill.checkpoint import save_checkpoint
@@ -19,7 +20,8 @@ from tracewright.distill.config import DistillConfig, StudentConfig, StudentShap
 from tracewright.distill.quantization_report import REPORT, QuantizationReport, read_quantization_report
 from tracewright.distill.quantize import quantize_checkpoint
 from tracewright.distill.quantize.calibration import choose_traces, stack_by_length
-from tracewright.distill.quantize.grid import quantize_activations
+from tracewright.distill.quantize.grid import INT8
+from tracewright.distill.sizes import measure_tensors
 from tracewright.distill.training import train_student
 from tracewright.pipeline.release import open_release
 from tracewright.schemas import InputError, IntegrityError, MissingInputError
@@ -63,7 +65,7 @@ def read_back(student: Path, quantized: Path) -> Any:
 
 
 def quantize_inputs(module: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-    return (quantize_activations(args[0]), *args[1:])
+    return (INT8.quantize_activations(args[0]), *args[1:])
 
 
 def test_integers_inside_the_layers_and_bfloat16_elsewhere(student: Path, quantized: tuple[Path, Any]) -> None:
@@ -205,3 +207,39 @@ def test_a_damaged_release_is_refused(student: Path, damaged: Path, tmp_path: Pa
     with pytest.raises(IntegrityError, match="damaged"):
         quantize_checkpoint(student, damaged, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_int4_takes_less_than_a_fifth_of_the_layers_and_reads_back(
+    student: Path, release: Path, tmp_path: Path
+) -> None:
+    report = quantize_checkpoint(student, release, tmp_path / "int4", scheme="int4")
+    config = json.loads((tmp_path / "int4" / "config.json").read_text())["quantization_config"]
+    assert (config["format"], config["config_groups"]["group_0"]["weights"]["group_size"]) == ("pack-quantized", 32)
+    stored, before = load_file(tmp_path / "int4" / "model.safetensors"), load_file(student / "model.safetensors")
+    for name, value in before.items():
+        if ".layers." in name and value.ndim == 2:
+            integers = unpack_from_int32(stored[f"{name}_packed"], 4, value.shape)
+            scales = stored[f"{name}_scale"].float().repeat_interleave(32, dim=1)
+            assert stored[f"{name}_shape"].tolist() == list(value.shape)
+            assert float((integers.float() * scales - value).norm() / value.norm()) < 0.25, name
+    assert measure_tensors(tmp_path / "int4").parameters == measure_tensors(student).parameters
+    assert report.size_ratio < 0.2
+    assert "int4" in (tmp_path / "int4" / "README.md").read_text()
+    with pytest.raises(InputError, match="another quantized checkpoint"):
+        quantize_checkpoint(student, release, tmp_path / "int4")
+
+
+def test_layers_that_groups_do_not_divide_are_refused(release: Path, tmp_path: Path) -> None:
+    tokenizer = build_tokenizer()
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        max_position_embeddings=256,
+    )
+    save_checkpoint(LlamaForCausalLM(config), tokenizer, tmp_path / "odd")
+    with pytest.raises(InputError, match=r"layers.0.mlp.down_proj has 48 inputs, expected a multiple"):
+        quantize_checkpoint(tmp_path / "odd", release, tmp_path / "int4", scheme="int4")
+    assert not (tmp_path / "int4").exists()
