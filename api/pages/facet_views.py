@@ -152,6 +152,8 @@ def _view_facet(facet: dict[str, Any], narrowing: Narrowing, query: Query) -> Fa
         counts = {bool(one["low"]): one["count"] for one in facet["bins"] if one["low"] in (0.0, 1.0)}
         named = [(str(value).lower(), counts.get(value, 0), value) for value in (True, False) if counts.get(value)]
         return FacetView(**shared, values=_view_values(column, named, narrowing, query))
+    if facet["kind"] == "histogram" and not any(one["count"] for one in facet["bins"]):
+        return FacetView(**shared)
     if facet["kind"] == "histogram":
         return FacetView(**shared, **_view_bars(column, facet["bins"], narrowing, query))
     named = [(one["value"], one["count"], one["value"]) for one in facet["values"]]

@@ -19,6 +19,7 @@ MAX_MATHS_SECONDS = 0.3
 MAX_MATHS_CHARS = 200_000
 """Of one page's MathML."""
 _OPENER = re.compile(r"\\\$|\$\$|\$|\\\[|\\\(|```|\\begin\{([a-z]{2,12}\*?)\}")
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _CLOSERS = {"$$": "$$", "$": "$", "\\[": "\\]", "\\(": "\\)", "```": "```"}
 _ENVIRONMENTS = frozenset(
     [
@@ -78,7 +79,7 @@ class ProseRenderer:
             return Markup('<span class="code">{}</span>').format(piece.text)
         if piece.kind == "maths":
             return self._render_maths(piece, budget)
-        return escape(piece.text)
+        return _render_plain(piece.text)
 
     def _render_maths(self, piece: Piece, budget: ProseBudget) -> Markup:
         made, began = None, perf_counter()
@@ -91,6 +92,16 @@ class ProseRenderer:
         if len(piece.text) > WIDE_CHARS:
             return Markup('<span class="display" tabindex="0" role="group" aria-label="Formula">{}</span>').format(made)
         return Markup('<span class="display">{}</span>').format(made) if piece.display else made
+
+
+def _render_plain(text: str) -> Markup:
+    """Text as it stands, but for the invisible signs that turn its direction: they would show another text."""
+    shown = escape(text)
+    return Markup(_TURNS.sub(_name_sign, shown)) if _TURNS.search(shown) else shown  # noqa: S704 - escaped before
+
+
+def _name_sign(found: re.Match[str]) -> str:
+    return f'<span class="turns">U+{ord(found[0]):X}</span>'
 
 
 def split_text(text: str) -> Iterator[Piece]:

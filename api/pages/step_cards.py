@@ -88,7 +88,7 @@ class CardMaker:
         step = self.trace["steps"][index]
         text = step["text"].strip("\n")
         shown = text[:MAX_STEP_CHARS]
-        uses = step["depends_on"] or []
+        uses = list(dict.fromkeys(step["depends_on"] or []))
         return StepCard(
             index=index,
             body=self._colour(step) if self.is_heat else self.prose.render(shown, self.budget),

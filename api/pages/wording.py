@@ -50,6 +50,12 @@ def format_number(value: float | None) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"
 
 
+def clip(text: str, limit: int) -> str:
+    """The text, or its beginning and an ellipsis, on one line: for a list, where the whole is a click away."""
+    line = " ".join(text[: limit * 2].split())
+    return line if len(line) <= limit and len(text) <= limit * 2 else f"{line[:limit].rstrip()}…"
+
+
 def count_words(count: int, one: str, many: str | None = None) -> str:
     """A count with its noun: 1 trace, 2,000 traces."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
@@ -58,6 +64,7 @@ def count_words(count: int, one: str, many: str | None = None) -> str:
 FILTERS: dict[str, Callable[..., Any]] = {
     "ago": format_ago,
     "bytes": format_bytes,
+    "clip": clip,
     "conf": format_confidence,
     "count": format_count,
     "figure": format_figure,

@@ -112,5 +112,9 @@ def test_maths_is_told_from_money_and_code(text, kinds):
     assert "".join(piece.source for piece in pieces) == text
 
 
+def test_signs_that_turn_the_text_around_are_named():
+    assert ProseRenderer().render("\u202ea<b") == '<span class="turns">U+202E</span>a&lt;b'
+
+
 def test_what_cannot_be_rendered_is_shown_as_it_was_written():
     assert ProseRenderer().render(r"$\nosuch<b>$") == r'<code class="tex">$\nosuch&lt;b&gt;$</code>'
