@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, model_validator
 
 from tracewright.api.users.roles import Role
+from tracewright.pipeline.store.objects import local_folder, to_place
 from tracewright.schemas.base import Frozen
 from tracewright.schemas.errors import ConfigError
 
@@ -68,12 +69,17 @@ class ServiceSettings(Frozen):
     @property
     def database_url(self) -> str:
         """The database's URL."""
-        return self.database or f"sqlite:///{self.store / DATABASE_FILE}"
+        return self.database or f"sqlite:///{self._folder / DATABASE_FILE}"
 
     @property
     def releases_folder(self) -> Path:
         """Where releases are put."""
-        return self.releases or self.store.parent / "releases"
+        return self.releases or self._folder.parent / "releases"
+
+    @property
+    def _folder(self) -> Path:
+        """The store's; of one on S3 this machine's part."""
+        return local_folder(to_place(self.store))
 
     @property
     def origin(self) -> str:

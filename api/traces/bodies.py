@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tracewright.api.traces.frame import Frame
+from tracewright.pipeline.store.objects import open_parquet
 from tracewright.pipeline.store.table import StoredFile
 from tracewright.schemas.arrow_rows import read_rows
 from tracewright.schemas.errors import StoreError
@@ -39,7 +40,7 @@ class BodyReader:
         """
         file, place = frame.locate(row)
         try:
-            with pq.ParquetFile(file.path, metadata=self._footer(file.path)) as shard:
+            with open_parquet(file.path, self._footer(file.path)) as shard:
                 group, start = _find_group(shard.metadata, place)
                 columns = list(Trace.model_fields) if tokens else _BODY_COLUMNS
                 table = shard.read_row_group(group, columns=columns, use_threads=False)
@@ -56,7 +57,7 @@ class BodyReader:
         """
         file, place = frame.locate(row)
         try:
-            with pq.ParquetFile(file.path, metadata=self._footer(file.path)) as shard:
+            with open_parquet(file.path, self._footer(file.path)) as shard:
                 group, start = _find_group(shard.metadata, place)
                 table = shard.read_row_group(group, columns=list(columns), use_threads=False)
         except (OSError, pa.ArrowInvalid) as error:
@@ -66,7 +67,7 @@ class BodyReader:
     def iter_traces(self, frame: Frame, rows: np.ndarray) -> Iterator[dict[str, Any]]:
         """The traces of these rows (ascending), without tokens: one row group in memory at a time."""
         for file, places in _by_file(frame, rows):
-            with pq.ParquetFile(file.path, metadata=self._footer(file.path)) as shard:
+            with open_parquet(file.path, self._footer(file.path)) as shard:
                 start = 0
                 for group in range(shard.num_row_groups):
                     end = start + shard.metadata.row_group(group).num_rows
@@ -81,7 +82,7 @@ class BodyReader:
             if path in self._footers:
                 self._footers.move_to_end(path)
                 return self._footers[path]
-        footer = pq.read_metadata(path)
+        footer = open_parquet(path).metadata
         with self._lock:
             self._footers[path] = footer
             if len(self._footers) > MAX_FOOTERS:

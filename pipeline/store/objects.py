@@ -199,11 +199,11 @@ def local_folder(place: Path) -> Path:
     return Path(base) / f"{place.name}-{sha256(str(place).encode()).hexdigest()[:12]}"
 
 
-def open_parquet(path: Path) -> pq.ParquetFile:
-    """The file, wherever it lies."""
+def open_parquet(path: Path, footer: pq.FileMetaData | None = None) -> pq.ParquetFile:
+    """The file, wherever it lies; its footer need not be read again where it is known."""
     if isinstance(path, ObjectPath):
-        return pq.ParquetFile(path.reader(), pre_buffer=True)
-    return pq.ParquetFile(path)
+        return pq.ParquetFile(path.reader(), metadata=footer, pre_buffer=True)
+    return pq.ParquetFile(path, metadata=footer)
 
 
 def delta_options(place: Path) -> dict[str, str] | None:

@@ -141,7 +141,7 @@ class TopLogprobsFolder:
         unwanted = set(trace_ids)
         for path in self.files():
             with explain_disk_errors(path, "cutting rows out of"):
-                table = pq.read_table(path)
+                table = open_parquet(path).read()
             kept = [place for place, one in enumerate(table["trace_id"].to_pylist()) if one not in unwanted]
             if not kept:
                 path.unlink(missing_ok=True)
