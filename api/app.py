@@ -125,7 +125,7 @@ def open_services(settings: ServiceSettings) -> Services:
         database=database,
         feed=TraceFeed(store, settings.poll_seconds, read_reviews),
         bodies=BodyReader(),
-        search=SearchIndex(database, store.path),
+        search=SearchIndex(database, store.local),
         jobs=JobRunner(database, kinds, metrics),
         runs=RunClient(settings.prefect_api_url),
         metrics=metrics,
