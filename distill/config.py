@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from tracewright.distill.ablation_config import AblationConfig
 from tracewright.distill.loss_config import DEFAULT_WEIGHTS, TEXT_ONLY, LossConfig
+from tracewright.distill.stage_config import Stage
 from tracewright.pipeline.config import ConfigPath, ModelName
 from tracewright.schemas.base import Frozen
 
@@ -119,6 +120,9 @@ class DistillConfig(Frozen):
     student: StudentConfig = StudentConfig()
     losses: LossConfig = LossConfig.of(**DEFAULT_WEIGHTS)
     training: TrainingConfig = TrainingConfig()
+    stages: tuple[Stage, ...] = ()
+    """One after another, each from the student before; the last one's is the result. `output`, `attention`, `trace` and
+    `reward` are stages by their name. Without stages `losses` are learnt at once."""
     control: bool = False
     """Whether to train the same student on the text alone too, same steps and seed: what it lacks is what the other
     losses brought."""
@@ -126,7 +130,24 @@ class DistillConfig(Frozen):
     ablation: AblationConfig = AblationConfig()
     """What `--ablate` compares."""
 
+    @model_validator(mode="after")
+    def _check_stages(self) -> Self:
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise ValueError(f"stages {', '.join(names)}: two have the same name; give each one of its own")
+        if names and self.stages[0].reward is not None and self.student.checkpoint is None:
+            raise ValueError(
+                "the first stage pays a student that knows nothing yet, so that nothing is paid: put a stage that "
+                "learns from the release before it, or name a student under student.checkpoint"
+            )
+        return self
+
+    @property
+    def total_steps(self) -> int:
+        """Of all stages."""
+        return sum(stage.steps or self.training.steps for stage in self.stages) or self.training.steps
+
     @property
     def as_control(self) -> DistillConfig:
         """The same student on the text alone."""
-        return self.model_copy(update={"losses": TEXT_ONLY})
+        return self.model_copy(update={"losses": TEXT_ONLY, "stages": ()})

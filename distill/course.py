@@ -13,6 +13,7 @@ from tracewright.distill.config import DEFAULT_SHARE, DistillConfig
 from tracewright.distill.data import TrainingData, read_lessons
 from tracewright.distill.insides import LayerPairs
 from tracewright.distill.loss_config import Targets
+from tracewright.distill.stage_config import StageConfig
 from tracewright.distill.stored import check_stored
 from tracewright.distill.student import StudentShape, check_head, choose_shape
 from tracewright.distill.targets import LoadedTeacher, check_teacher, load_teacher
@@ -50,8 +51,15 @@ class Course:
     start: Path | None = None
     """The checkpoint that an earlier stage left."""
     part: Part = WHOLE
+    stage: StageConfig | None = None
+    """Where it is one of several."""
     warnings: tuple[str, ...] = ()
     """What is unusual about it, in words."""
+
+    @property
+    def stage_name(self) -> str:
+        """Empty where it is the only one."""
+        return self.stage.name if self.stage else ""
 
     @property
     def max_tokens(self) -> int:
@@ -64,13 +72,16 @@ class Course:
         return LayerPairs.of(self.config.losses, self.shape.layers, int(self.teacher.config.num_hidden_layers))
 
 
-def prepare_course(config: DistillConfig, start: Path | None = None, part: Part = WHOLE) -> Course:
+def prepare_course(
+    config: DistillConfig, start: Path | None = None, part: Part = WHOLE, stage: StageConfig | None = None
+) -> Course:
     """Open the release, load the teacher, encode the lessons and choose the shape; nothing is trained or written.
 
     Args:
         config: of the run.
         start: the checkpoint that an earlier stage left.
         part: of a whole training.
+        stage: which of several it is.
 
     Raises:
         InputError: release, teacher and config don't fit each other.
@@ -87,8 +98,8 @@ def prepare_course(config: DistillConfig, start: Path | None = None, part: Part 
     shape, warnings = _read_shape(config, teacher, checkpoint)
     limit = int(teacher.config.max_position_embeddings)
     data = read_lessons(release, teacher.tokenizer, levels=config.levels, max_tokens=limit, trace=losses.trace)
-    run = _identify(config, data.digest, teacher, shape, checkpoint, part)
-    return Course(config, release, teacher, data, shape, run, start, part, warnings)
+    run = _identify(config, data.digest, teacher, shape, checkpoint, part, stage)
+    return Course(config, release, teacher, data, shape, run, start, part, stage, warnings)
 
 
 def _read_shape(
@@ -124,6 +135,7 @@ def _identify(
     shape: StudentShape,
     checkpoint: Path | None,
     part: Part,
+    stage: StageConfig | None,
 ) -> str:
     """What decides the weights: not where anything lies, nor how often the run is saved."""
     settings: dict[str, Any] = config.model_dump(mode="json", include={"levels", "losses", "training"})
@@ -134,12 +146,14 @@ def _identify(
     weights = hash_weights(checkpoint) if checkpoint else None
     identity = teacher.identity
     where = (part.begin, part.end) if config.losses.output.weight else None
+    own = stage.model_dump(mode="json", include={"reward", "on_policy"}) if stage else None
     return make_id(
         "student",
         settings,
         student,
         weights,
         where,
+        own if own and any(own.values()) else None,
         shape.model_dump(),
         digest,
         identity.revision,

@@ -27,7 +27,15 @@ PACKED_TOKENS = 512
 class Learner(nn.Module):
     """The student, and what is learnt beside it and thrown away."""
 
-    def __init__(self, student: Any, vocabulary: int, pairs: LayerPairs | None = None, teacher_width: int = 0) -> None:
+    def __init__(
+        self,
+        student: Any,
+        vocabulary: int,
+        pairs: LayerPairs | None = None,
+        teacher_width: int = 0,
+        *,
+        with_value: bool = False,
+    ) -> None:
         super().__init__()
         self.student = student
         self.vocabulary = vocabulary
@@ -36,6 +44,7 @@ class Learner(nn.Module):
         self.projections: Projections | None = None
         if self.pairs.hidden:
             self.projections = Projections(len(self.pairs.hidden), student.config.hidden_size, teacher_width)
+        self.value = nn.Linear(student.config.hidden_size, 1) if with_value else None
 
 
 @dataclass(frozen=True)

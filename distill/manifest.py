@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ValidationError
 
 from tracewright.distill.config import LossConfig, StudentConfig, StudentShape, TrainingConfig
+from tracewright.distill.stage_config import StageConfig
 from tracewright.schemas import IntegrityError
 from tracewright.schemas.base import Frozen
 
@@ -33,6 +34,8 @@ class TrainingManifest(Frozen):
     student: StudentConfig
     losses: LossConfig
     training: TrainingConfig
+    stage: StageConfig | None = None
+    """Where it is one of several."""
     code_version: str
     code_sha256: str = ""
     """Of the source files that training runs."""

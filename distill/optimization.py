@@ -21,7 +21,8 @@ class Optimizer:
     operators where AdamW at its best learning rate solved 16 %.
     """
 
-    def __init__(self, model: nn.Module, learning_rate: float, total_steps: int) -> None:
+    def __init__(self, model: nn.Module, learning_rate: float, total_steps: int, *, muon: bool = True) -> None:
+        """`muon`: where not, AdamW learns everything, at this rate: for the small steps of reinforcement learning."""
         learnt = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         matrices = [p for name, p in learnt if _is_inner(name, p)]
         rest = [p for name, p in learnt if not _is_inner(name, p)]
@@ -30,14 +31,22 @@ class Optimizer:
             torch.optim.Muon(matrices, lr=learning_rate, weight_decay=0.01, momentum=0.95),
             torch.optim.AdamW(rest, lr=_EMBEDDING_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.0),
         ]
+        if not muon:
+            self._optimizers = [torch.optim.AdamW(self._parameters, lr=learning_rate, weight_decay=0.0)]
         self._base = [[group["lr"] for group in optimizer.param_groups] for optimizer in self._optimizers]
         self._total_steps = total_steps
         self._step = 0
+        self.rate = learning_rate
+        """At its highest, of what learns fastest by it."""
 
     def step(self) -> float:
         """Clip, update and clear the gradients; gives the factor that the learning rates were scaled by."""
         self._step += 1
-        scale = scale_learning_rate(self._step, self._total_steps)
+        return self.update()
+
+    def update(self) -> float:
+        """As `step`, within one step of the schedule."""
+        scale = scale_learning_rate(max(1, self._step), self._total_steps)
         torch.nn.utils.clip_grad_norm_(self._parameters, _MAX_GRADIENT_NORM)
         for optimizer, rates in zip(self._optimizers, self._base, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):

@@ -103,7 +103,7 @@ class TeacherLogits:
     def of(self, lessons: Sequence[Lesson]) -> WholeDistribution | HiddenDistribution:
         """The distributions at a batch's learnt positions, example after example, over the real tokens alone."""
         if not self._kept:
-            return self._ask_hidden(lessons)
+            return self.ask(lessons)
         return WholeDistribution(torch.cat([self._kept[lesson] for lesson in lessons]))
 
     def _ask_all(self, lessons: Sequence[Lesson]) -> dict[Lesson, torch.Tensor]:
@@ -115,7 +115,7 @@ class TeacherLogits:
         return kept
 
     @torch.no_grad()
-    def _ask_hidden(self, lessons: Sequence[Lesson]) -> HiddenDistribution:
+    def ask(self, lessons: Sequence[Lesson]) -> HiddenDistribution:
         """Without logits: at a large vocabulary those of a batch would not fit."""
         batch = collate([lesson.taught for lesson in lessons], pad_id=0)
         model = self._teacher.model

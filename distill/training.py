@@ -20,14 +20,18 @@ from tracewright.distill.config import DistillConfig, TrainingConfig
 from tracewright.distill.course import WHOLE, Course, Part, prepare_course
 from tracewright.distill.data import Lesson
 from tracewright.distill.first_weights import Untrained, make_student
+from tracewright.distill.grpo import train_by_grpo
 from tracewright.distill.learning import Learner, Totals, learn_batch
 from tracewright.distill.lesson_order import draw_batches
 from tracewright.distill.loss_config import LossConfig
 from tracewright.distill.loss_curve import LossCurve
 from tracewright.distill.manifest import FORMAT, MANIFEST, TrainingManifest, read_training_manifest, write_whole
 from tracewright.distill.memory import measure_peak_memory, predict_memory
+from tracewright.distill.on_policy import make_on_policy_step
 from tracewright.distill.optimization import Optimizer
+from tracewright.distill.ppo import make_ppo_step
 from tracewright.distill.progress import Clock, Position, TrainingStep
+from tracewright.distill.stage_config import RewardConfig, StageConfig
 from tracewright.distill.state import STATE, load_state, save_state
 from tracewright.distill.student import count_parameters
 from tracewright.distill.teaching import TeachingSource
@@ -46,6 +50,7 @@ def train_student(
     *,
     start: Path | None = None,
     part: Part = WHOLE,
+    stage: StageConfig | None = None,
 ) -> TrainingManifest:
     """Train the config's student into `out`, go on with a killed run there, or take the finished one that is there.
 
@@ -58,6 +63,7 @@ def train_student(
         report: told of every step.
         start: the checkpoint that an earlier stage left.
         part: of a whole training, for the temperature's schedule.
+        stage: where it learns from its own texts.
 
     Raises:
         InputError: release, teacher and config don't fit each other, `out` holds another run's student, or another
@@ -66,7 +72,7 @@ def train_student(
     """
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)
-    course = prepare_course(config, start, part)
+    course = prepare_course(config, start, part, stage)
     finished = read_training_manifest(out)
     if finished is not None:
         return _check_same_run(finished, course, out)
@@ -74,7 +80,12 @@ def train_student(
     with _hold(out):
         untrained = make_student(course)
         learner = make_learner(course, untrained.model)
-        optimizer = Optimizer(learner, config.training.learning_rate, config.training.steps)
+        reward = stage.reward if stage else None
+        if reward is not None and reward.method == "grpo":
+            position, losses = _run_grpo(course, learner, reward, out, report)
+            return _finish(course, untrained, position, losses, out)
+        rate = reward.learning_rate if reward else config.training.learning_rate
+        optimizer = Optimizer(learner, rate, config.training.steps, muon=reward is None)
         position = load_state(out, course.run, learner, optimizer)
         position, losses = _run(course, learner, optimizer, position, out, report)
         return _finish(course, untrained, position, losses, out)
@@ -85,7 +96,9 @@ def make_learner(course: Course, model: Any) -> Learner:
     if course.pairs.attention or course.max_tokens <= _EAGER_MAX_TOKENS:
         model.set_attn_implementation("eager")
     width = int(course.teacher.config.hidden_size)
-    return Learner(model, course.teacher.vocabulary, course.pairs, width).train()
+    reward = course.stage.reward if course.stage else None
+    with_value = reward is not None and reward.method == "ppo"
+    return Learner(model, course.teacher.vocabulary, course.pairs, width, with_value=with_value).train()
 
 
 @contextmanager
@@ -126,31 +139,57 @@ def _run(
     report: Callable[[TrainingStep], None],
 ) -> tuple[Position, dict[str, float]]:
     """Train from a position to the end; gives the last means of the losses."""
-    settings, losses = course.config.training, course.config.losses
-    source = TeachingSource(course)
+    settings, output = course.config.training, course.config.losses.output
     clock, curve = Clock(position), LossCurve(out, position.step, board=settings.tensorboard)
-    batches = draw_batches(course.data.lessons, settings, start=position.step)
-    for step, lessons in zip(range(position.step + 1, settings.steps + 1), batches, strict=False):
+    learn = _choose_step(course, learner, optimizer, position.step)
+    for step in range(position.step + 1, settings.steps + 1):
         fraction = course.part.fraction(step, settings.steps)
-        parts = _learn_in_parts(learner, lessons, settings, losses, source, fraction)
-        rate = settings.learning_rate * optimizer.step()
-        position = clock.advance(sum(map(len, lessons)))
+        parts = learn(step, fraction)
+        tokens = int(parts.pop("tokens"))
+        rate = optimizer.rate * optimizer.step()
+        position = clock.advance(tokens)
         curve.add(step, parts, rate, clock.tokens_per_second)
-        temperature = losses.output.temperature * losses.output.schedule.factor(fraction)
-        report(
-            TrainingStep(
-                step,
-                settings.steps,
-                parts,
-                rate,
-                clock.tokens_per_second,
-                clock.left(settings.steps),
-                temperature if losses.output.weight else None,
-            )
-        )
+        temperature = output.temperature * output.schedule.factor(fraction) if output.weight else None
+        speed, left = clock.tokens_per_second, clock.left(settings.steps)
+        report(TrainingStep(step, settings.steps, parts, rate, speed, left, temperature, course.stage_name))
         if step % settings.checkpoint_every == 0 and step < settings.steps:
             save_state(out, course.run, position, learner, optimizer)
     return position, curve.close()
+
+
+def _choose_step(
+    course: Course, learner: Learner, optimizer: Optimizer, done: int
+) -> Callable[[int, float], dict[str, Any]]:
+    """What happens in a step: a function (step, fraction of the training) → parts of the loss, and tokens read."""
+    if course.stage is not None and course.stage.reward is not None:
+        return make_ppo_step(course, learner, optimizer, course.stage.reward, done)
+    if course.stage is not None and course.stage.on_policy is not None:
+        return make_on_policy_step(course, learner, course.stage.on_policy, done)
+    settings, source = course.config.training, TeachingSource(course)
+    batches = draw_batches(course.data.lessons, settings, start=done)
+
+    def learn(step: int, fraction: float) -> dict[str, Any]:
+        lessons = next(batches)
+        parts = _learn_in_parts(learner, lessons, settings, course.config.losses, source, fraction)
+        return parts | {"tokens": sum(map(len, lessons))}
+
+    return learn
+
+
+def _run_grpo(
+    course: Course, learner: Learner, reward: RewardConfig, out: Path, report: Callable[[TrainingStep], None]
+) -> tuple[Position, dict[str, float]]:
+    steps = course.config.training.steps
+    clock, curve = Clock(Position()), LossCurve(out, 0, board=course.config.training.tensorboard)
+
+    def told(step: int, parts: dict[str, float]) -> None:
+        clock.advance(0)
+        curve.add(step, parts, reward.learning_rate, 0.0)
+        rate, left = reward.learning_rate, clock.left(steps)
+        report(TrainingStep(step, steps, parts, rate, 0.0, left, None, course.stage_name))
+
+    losses = train_by_grpo(course, learner.student, reward, out, told)
+    return clock.advance(0), losses
 
 
 def _learn_in_parts(
@@ -192,6 +231,7 @@ def _finish(
         student=config.student,
         losses=config.losses,
         training=config.training,
+        stage=course.stage,
         code_version=tracewright.__version__,
         code_sha256=hash_code(),
         warnings=course.warnings,

@@ -38,7 +38,8 @@ def _train(task: dict[str, Any], results: TextIO) -> dict[str, Any]:
     from transformers.utils import logging
 
     from tracewright.distill.config import DistillConfig
-    from tracewright.distill.training import TrainingStep, train_student
+    from tracewright.distill.progress import TrainingStep
+    from tracewright.distill.stages import run_training
 
     logging.disable_progress_bar()
     next_report = 0.0
@@ -50,7 +51,7 @@ def _train(task: dict[str, Any], results: TextIO) -> dict[str, Any]:
             _write(results, {"step": asdict(step)})
 
     config = DistillConfig.model_validate(task["config"])
-    return train_student(config, Path(task["out"]), report).model_dump(mode="json")
+    return run_training(config, Path(task["out"]), report).model_dump(mode="json")
 
 
 def _write(results: TextIO, message: dict[str, Any]) -> None:
