@@ -14,11 +14,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tracewright.api.app import create_app, open_services
+from tracewright.api.http.access import SESSION_COOKIE
 from tracewright.api.services import Services
 from tracewright.api.settings import ServiceSettings
 from tracewright.api.users.roles import Role
@@ -77,7 +79,7 @@ class Live:
     visitors: list[BrowserContext] = field(default_factory=list)
 
     def visit(self, name: str | None, scheme: str = "light", width: int = 1280) -> Visitor:
-        """A new browser profile, signed in through the link that such a user is given."""
+        """A new browser profile, signed in."""
         context = self.browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})  # pyright: ignore
         context.add_init_script(WATCH)
         context.set_default_timeout(15_000)
@@ -85,8 +87,9 @@ class Live:
         visitor = Visitor(context.new_page(), context, self.origin)
         _listen(visitor)
         if name is not None:
-            visitor.page.goto(f"{self.origin}/sign-in?next=/people#token={self.tokens[name]}")
-            visitor.page.wait_for_url(f"{self.origin}/people")
+            began = httpx.post(f"{self.origin}/v1/sessions", json={"token": self.tokens[name]})
+            cookie = {"name": SESSION_COOKIE, "value": began.cookies[SESSION_COOKIE], "url": self.origin}
+            context.add_cookies([{**cookie, "httpOnly": True, "sameSite": "Strict"}])
         return visitor
 
 
