@@ -170,7 +170,8 @@ def serve_model(
 
     check_address(host, os.environ)
     settings = engine_settings(checkpoint, max_in_flight=max_in_flight)
-    called, log = name or checkpoint.resolve().name, checkpoint.resolve().parent / f"{checkpoint.name}-server.log"
+    folder = checkpoint.absolute()
+    called, log = name or folder.name, folder.with_name(f"{folder.name}-server.log")
     with suppress(KeyboardInterrupt), closing(VllmServer(settings, log, host=host, port=port, name=called)) as server:
         say(f"loading {checkpoint}; the log is {log}")
         server.wait_until_ready()

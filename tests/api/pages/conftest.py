@@ -105,9 +105,9 @@ def _check_address(visitor: Visitor, url: str) -> None:
         visitor.noise.append(f"asked for {url}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium."""
+    """Headless Chromium. Not for the whole session: while Playwright runs, this thread can't run a loop of its own."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         missing = "no Chromium on this machine: `make browser` installs one"
@@ -118,7 +118,7 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_live(browser: Browser) -> Iterator[Any]:
     """A function that serves a store to browsers."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
