@@ -62,6 +62,17 @@ def test_wheel_and_sdist_hold_every_module_of_every_room(built: Path) -> None:
     assert {f".src/tracewright/{name}" for name in modules} <= in_sdist
 
 
+def test_the_wheel_holds_what_pages_and_reports_are_made_of(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    in_wheel = set(zipfile.ZipFile(wheel).namelist())
+    kinds = (".jinja", ".css", ".js")
+    made_of = {
+        str(path.relative_to(ROOT)) for room in PACKAGES for path in (ROOT / room).rglob("*") if path.suffix in kinds
+    }
+    assert {f"tracewright/{name}" for name in made_of} <= in_wheel
+    assert any("templates/" in name for name in made_of)
+
+
 def test_import_layers_hold() -> None:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     result = run(command, cwd=ROOT)

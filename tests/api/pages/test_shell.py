@@ -1,7 +1,14 @@
 """What every page has: signing in, the policy, errors, light and dark."""
 
+import shutil
+
 import httpx
 import pytest
+from starlette.testclient import TestClient
+
+from tracewright.api.app import create_app, open_services
+from tracewright.api.pages.signing_in import make_first_link
+from tracewright.api.settings import ServiceSettings
 
 pytestmark = pytest.mark.browser
 PATHS = ("/explore", "/review", "/progress", "/releases", "/runs", "/people")
@@ -76,6 +83,17 @@ def test_signing_out_ends_the_session(live):
     page.wait_for_url("**/sign-in")
     page.goto(live.origin + "/explore")
     assert "/sign-in" in page.url
+
+
+def test_a_first_start_has_a_link_for_an_admin_and_a_second_one_has_none(filled_store, tmp_path):
+    shutil.copytree(filled_store, tmp_path / "store")
+    services = open_services(ServiceSettings(store=tmp_path / "store", port=8340))
+    link = make_first_link(services)
+    assert link is not None and link.startswith("http://127.0.0.1:8340/sign-in#token=tw_")
+    assert make_first_link(services) is None
+    with TestClient(create_app(services, background=False)) as client:
+        began = client.post("/v1/sessions", json={"token": link.partition("=")[2]})
+    assert (began.status_code, began.json()["role"]) == (201, "admin")
 
 
 def test_the_module_is_small_and_pages_load_nothing_else(live):
