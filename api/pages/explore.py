@@ -10,8 +10,10 @@ import numpy as np
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from tracewright.api.bulk.repository import list_bulks
 from tracewright.api.http.access import Viewer
 from tracewright.api.http.errors import UnprocessableError
+from tracewright.api.http.etags import make_etag
 from tracewright.api.http.fields import MAX_FILTER_CHARS, MAX_SEARCH_CHARS, Cursor, to_moment
 from tracewright.api.http.rendering import render
 from tracewright.api.pages import facet_views
@@ -30,6 +32,7 @@ from tracewright.schemas.errors import InputError
 
 router = APIRouter()
 PAGE_ROWS = 40
+MAX_BULKS = 5
 PREVIEW_SECONDS = 0.03
 """Of one list; the page asks again for what was not read by then."""
 _HEADERS = ("confidence", "step_count", "tokens", "review_count", "created_at")
@@ -89,6 +92,7 @@ def explore(
         may_curate=viewer.may(Role.CURATOR),
         now=to_moment(services.now()),
         slices=list_slices(services.store.path),
+        bulks=_list_bulks(services) if viewer.may(Role.CURATOR) else [],
     )
 
 
@@ -122,6 +126,15 @@ def _list(read: Any, services: Services, frame: Frame, query: facet_views.Query,
 def _view_facets(services: Services, frame: Frame, query: facet_views.Query, tree: Filter | None) -> list[FacetView]:
     columns = MAIN_FACETS + (MORE_FACETS if query.facets else ())
     return view_facets(services, frame, query, tree, columns)
+
+
+def _list_bulks(services: Services) -> list[dict[str, Any]]:
+    """The latest bulk events that stand: each can be undone as one."""
+    with services.database.read() as connection:
+        rows = list_bulks(connection, None, MAX_BULKS)
+    named = ("id", "filter", "traces", "author", "action")
+    standing = [{name: getattr(row, name) for name in named} for row in rows if row.undone_at is None]
+    return [one | {"etag": make_etag("bulk", one["id"], 0)} for one in standing]
 
 
 def _view_header(query: facet_views.Query, column: str) -> dict[str, str]:

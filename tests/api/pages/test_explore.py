@@ -116,10 +116,13 @@ def test_a_curator_saves_a_slice_and_judges_in_bulk_what_the_filter_finds(live):
     page.locator("select[name=decision]").select_option("accept")
     page.get_by_role("button", name="Apply to 12").click()
     page.locator("section.facet", has_text="Decision").get_by_role("link", name="accept").wait_for()
+    page.get_by_text("Act on these 12").click()
+    page.get_by_role("button", name="Undo bulk event").click()
+    page.get_by_text("Undone.").wait_for()
     headers = {"Authorization": f"Bearer {live.tokens['carl']}"}
     slices = httpx.get(live.origin + "/v1/slices", headers=headers).json()["items"]
     assert ("level-four", "level == 4") in [(one["name"], one["where"]) for one in slices]
-    assert httpx.get(live.origin + "/v1/bulks", headers=headers).json()["items"][0]["traces"] == 12
+    assert httpx.get(live.origin + "/v1/bulks", headers=headers).json()["items"][0]["undone_at"] is not None
 
 
 def test_who_only_looks_is_offered_nothing_to_change(live):
