@@ -27,12 +27,15 @@ class Optimizer:
         matrices = [p for name, p in learnt if _is_inner(name, p)]
         rest = [p for name, p in learnt if not _is_inner(name, p)]
         self._parameters = [*matrices, *rest]
-        self._optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.Muon(matrices, lr=learning_rate, weight_decay=0.01, momentum=0.95),
-            torch.optim.AdamW(rest, lr=_EMBEDDING_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.0),
-        ]
+        self._optimizers: list[torch.optim.Optimizer] = []
         if not muon:
-            self._optimizers = [torch.optim.AdamW(self._parameters, lr=learning_rate, weight_decay=0.0)]
+            self._optimizers.append(torch.optim.AdamW(self._parameters, lr=learning_rate, weight_decay=0.0))
+        elif matrices:
+            inner = torch.optim.Muon(matrices, lr=learning_rate, weight_decay=0.01, momentum=0.95)
+            self._optimizers.append(inner)
+        if muon and rest:  # adapters have matrices alone
+            rate = _EMBEDDING_LEARNING_RATE
+            self._optimizers.append(torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=0.0))
         self._base = [[group["lr"] for group in optimizer.param_groups] for optimizer in self._optimizers]
         self._total_steps = total_steps
         self._step = 0

@@ -62,3 +62,21 @@ def measure_teacher(out: Annotated[Path, typer.Option(help="The checkpoint's fol
     from tracewright.flows.teacher import measure_teacher as flow
 
     flow(out)
+
+
+@teacher_app.command("logprobs")
+def store_logprobs(
+    release: Annotated[Path, typer.Argument(help="The release that the teacher wrote.")],
+    out: Annotated[Path, typer.Option(help="The Parquet file; a config names it under losses.output.logprobs.")],
+    teacher: Annotated[str, typer.Option(help="Its teacher: a folder, a hub name, or `embedded`.")] = "embedded",
+    k: Annotated[int, typer.Option(min=1, help="How many of the likeliest tokens are kept at each place.")] = 16,
+    temperature: Annotated[
+        list[float] | None, typer.Option(min=0.01, help="A loss temperature to learn at; again for more.")
+    ] = None,
+) -> None:
+    """Ask a teacher once for the logprobs of all that a release teaches: students then learn without it."""
+    from tracewright.distill.storing import store_logprobs as store
+    from tracewright.flows.progress import say
+
+    count = store(release, teacher, out, k=k, temperatures=temperature or [2.0])
+    say(f"{out}: the {k} likeliest tokens at each place of {count:,} traces, {out.stat().st_size:,} bytes")
