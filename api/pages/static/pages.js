@@ -199,11 +199,20 @@ function light({ target }) {
 addEventListener("pointerover", light);
 
 // What was judged and is not acknowledged yet lies in this browser, each judgement under a key of its own.
-const read = (name) => JSON.parse(localStorage.getItem(name));
-const keep = (name, value) => localStorage.setItem(name, JSON.stringify(value));
-const drop = (name) => localStorage.removeItem(name);
+const unkept = new Map();
+const read = (name) => JSON.parse(unkept.get(name) ?? localStorage.getItem(name));
+const drop = (name) => (unkept.delete(name), localStorage.removeItem(name));
+function keep(name, value) {
+	const text = JSON.stringify(value);
+	try {
+		localStorage.setItem(name, text);
+	} catch {
+		unkept.set(name, text);
+		notice("This browser has no room for drafts: leave this page only once all is saved.");
+	}
+}
 const OUT = `tw:out:${user}:`;
-const waiting = () => Object.keys(localStorage).filter((name) => name.startsWith(OUT)).map(read).sort((a, b) => a.at - b.at);
+const waiting = () => [...Object.keys(localStorage), ...unkept.keys()].filter((name) => name.startsWith(OUT)).map(read).sort((a, b) => a.at - b.at);
 const sent = new Map();
 let isSending, pause = 1000;
 function tell(kind, text) {

@@ -159,6 +159,21 @@ def test_a_reply_that_is_lost_counts_once(live, make_queue):
     assert [one["decision"] for one in events] == ["accept"]
 
 
+def test_a_browser_without_room_for_drafts_saves_all_the_same(live, make_queue):
+    client = make_queue("full", "sample in [43, 44]")
+    page = open_queue(live.visit("rita"), "full")
+    first = now_shown(page)
+    page.evaluate(
+        "() => { for (let n = 2 ** 22; n > 0; n >>= 1) try { localStorage.setItem('x' + n, 'x'.repeat(n)); } catch {} }"
+    )
+    page.keyboard.press("1")
+    page.get_by_text("no room for drafts").wait_for()
+    page.keyboard.press("a")
+    is_saved(page)
+    events = client.get(f"/v1/traces/{first}/reviews").json()["events"]
+    assert sorted((one["label"], one["decision"]) for one in events if one["label"]) == [(-1, None)]
+
+
 def test_two_reviewers_at_once_get_different_traces_and_blind_to_each_other(live, make_queue):
     client = make_queue("two", "sample in [29, 31, 32, 34]", reviewers_per_trace=2)
     pages = {name: open_queue(live.visit(name), "two") for name in ("rita", "rolf")}
