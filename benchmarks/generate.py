@@ -23,7 +23,7 @@ from tracewright.pipeline.config import TeacherConfig
 from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.engines.base import Completion, Failure, Request
 from tracewright.pipeline.engines.teachers import RunningTeacher, vllm_settings
-from tracewright.pipeline.engines.vllm_engine import _engine_args, _environment, _sampling
+from tracewright.pipeline.engines.vllm_engine import _sampling, engine_arguments, engine_environment
 from tracewright.pipeline.generation import Teaching, choose_calibration, generate_missing
 from tracewright.pipeline.sources import draw_problems
 from tracewright.pipeline.store import Store
@@ -129,9 +129,9 @@ def start_raw() -> Iterator[subprocess.Popen[str]]:
     settings = vllm_settings(CONFIG)
     command = [sys.executable, str(HERE / "_generate_raw.py")]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, text=True, env=_environment(settings), **pipes) as raw:
+    with subprocess.Popen(command, text=True, env=engine_environment(settings), **pipes) as raw:
         assert raw.stdin is not None and raw.stdout is not None
-        raw.stdin.write(json.dumps({"engine_args": _engine_args(settings), "sampling": _sampling(settings)}) + "\n")
+        raw.stdin.write(json.dumps({"engine_args": engine_arguments(settings), "sampling": _sampling(settings)}) + "\n")
         raw.stdin.flush()
         assert raw.stdout.readline() == "ready\n"
         yield raw
