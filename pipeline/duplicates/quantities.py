@@ -10,9 +10,9 @@ from tracewright.pipeline.duplicates.tokens import is_quantity
 Context = tuple[str, str]
 """The nearest words on both sides that are no numbers or signs; empty at the ends of the text."""
 Run = tuple[str, ...]
-"""Numbers and signs in order."""
-Quantities = dict[Context, set[Run]]
-"""For each context what one or several texts have there; what stands in a context that comes twice is one run."""
+"""Numbers and signs in order, with no other word between them."""
+Quantities = dict[Context, set[tuple[Run, ...]]]
+"""For each context what one or several texts have there: a run for each time that the text has the context, sorted."""
 
 MAX_DIFFERING_SHARE = 0.1
 """In a long text a copying error may change a number; where more than a tenth differ, the text says something else.
@@ -21,23 +21,23 @@ With fewer than ten numbers every one counts."""
 
 def collect_quantities(tokens: Sequence[str]) -> Quantities:
     """The text's numbers and signs by context."""
-    found: dict[Context, list[str]] = {}
+    found: dict[Context, list[Run]] = {}
     before, run = "", list[str]()
     for token in tokens:
         if is_quantity(token):
             run.append(token)
             continue
         if run:
-            found.setdefault((before, token), []).extend(run)
+            found.setdefault((before, token), []).append(tuple(run))
             run = []
         before = token
     if run:
-        found.setdefault((before, ""), []).extend(run)
-    return {context: {tuple(quantities)} for context, quantities in found.items()}
+        found.setdefault((before, ""), []).append(tuple(run))
+    return {context: {tuple(sorted(runs))} for context, runs in found.items()}
 
 
 def differ_in_place(first: Quantities, second: Quantities) -> bool:
-    """Whether too many contexts hold different quantities in the two: neither the other's with some left out.
+    """Whether too many contexts hold different quantities in the two: neither the other's with whole runs left out.
 
     What stands in a context that only one of them has does not count: a sentence may be missing from a copy.
     """
@@ -60,12 +60,12 @@ def merge(into: Quantities, other: Quantities) -> None:
         into.setdefault(context, set()).update(runs)
 
 
-def _agree(runs: set[Run], others: set[Run]) -> bool:
-    if not runs.isdisjoint(others):
+def _agree(texts: set[tuple[Run, ...]], others: set[tuple[Run, ...]]) -> bool:
+    if not texts.isdisjoint(others):
         return True
-    return any(_is_part(run, other) or _is_part(other, run) for run in runs for other in others)
+    return any(_is_part(runs, more) or _is_part(more, runs) for runs in texts for more in others)
 
 
-def _is_part(part: Run, whole: Run) -> bool:
-    rest = iter(whole)
-    return all(token in rest for token in part)
+def _is_part(part: tuple[Run, ...], whole: tuple[Run, ...]) -> bool:
+    """A sentence may be missing from a copy, with its numbers; never a number out of a calculation."""
+    return len(part) < len(whole) and Counter(part) <= Counter(whole)

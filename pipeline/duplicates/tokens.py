@@ -13,9 +13,11 @@ import numpy as np
 _TOKEN = re.compile(
     # Numbers with their separators, one character of a script without spaces, a word, a sign that changes the meaning.
     r"\.?\d+(?:[.,]\d+)*|[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]|[^\W\d_]+|[-+*/=<>^%±×÷≤≥≠√−⁄]"
+    # Parentheses say what is calculated first where signs follow; elsewhere they are punctuation.
+    r"|\((?=(?:[\d\s.,()%]|\b[a-z]\b){0,40}[-+*/^×÷−])|\)(?=\s{0,2}[-+*/^×÷−])"
 )
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_SIGNS = frozenset("-+*/=<>^%±×÷≤≥≠√−⁄")
+_SIGNS = frozenset("-+*/=<>^%±×÷≤≥≠√−⁄()")
 _NUMBER_WORDS_TEXT = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion half "
