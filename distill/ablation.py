@@ -49,7 +49,7 @@ def derive_losses(losses: LossConfig, arm: Arm) -> LossConfig:
     """An arm's losses, from those of the whole."""
     if arm is Arm.CONTROL:
         return TEXT_ONLY
-    plain = TraceConfig(weight=losses.trace.weight or 0.2)
+    plain = TraceConfig(weight=losses.trace.weight)
     if arm is Arm.OUTPUT:
         return LossConfig(output=losses.output, trace=plain)
     if arm is Arm.ATTENTION:
