@@ -40,8 +40,9 @@ bench: setup  ## the benchmarks that fit this machine, into benchmarks/results
 teacher: setup  ## train the embedded teacher again, from nothing
 	@$(BIN)/tracewright teacher train --out pipeline/engines/embedded
 
-pictures: setup browser  ## the README's picture, from the report that make run left
+pictures: setup browser  ## the README's pictures, from what make run left
 	@.ci/pictures $(DATA)/report.html data_cards/report.png
+	@$(BIN)/python .ci/screens $(DATA)/store data_cards
 
 clean:  ## remove what can be made again, but for ./tracewright-data
 	@rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
