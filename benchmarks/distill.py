@@ -1,9 +1,9 @@
 """Whether a student learns more than the text: ablation on a scarce release, stored logprobs, and the loss's memory.
 
-The embedded teacher solves a thousand problems of one and two operators; students of 3.5 to 7.2 % of its parameters learn the
-release in different ways, each with its own best learning rate, and are asked a thousand held-out problems. Problems
-are few so that the text alone does not say everything. Finished students are kept under ./tracewright-data/bench and
-taken again; remove that folder to train them anew.
+The embedded teacher solves a thousand problems of one and two operators; students of 3.5 to 7.2 % of its parameters
+learn the release in different ways, each with its own best learning rate, and are asked a thousand held-out problems.
+Problems are few so that the text alone does not say everything. Finished students are kept in
+./tracewright-data/bench and taken again; remove that folder to train them anew.
 """
 
 from __future__ import annotations
