@@ -346,7 +346,7 @@ class Store:
         make_folder(self.local)
         with explain_disk_errors(self.path, "looking into"):
             strangers = sorted(entry.name for entry in self.path.iterdir() if not _belongs(entry.name))
-        if strangers:
+        if strangers and not self._has_marker():  # another machine may have made the store meanwhile
             raise StoreError(
                 f"{self.path} holds other things ({', '.join(strangers[:3])}) and no store: name an empty folder"
             )
