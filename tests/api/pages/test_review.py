@@ -4,6 +4,7 @@ import json
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -77,9 +78,9 @@ def test_undo_takes_back_first_the_draft_then_what_was_saved(live, make_queue):
     page = open_queue(live.visit("rita"), "undo")
     first = now_shown(page)
     page.keyboard.press("3")
-    assert page.locator(".step.current .said").inner_text() == "right"
+    expect(page.locator(".step.current .said")).to_have_text("right")
     page.keyboard.press("z")
-    assert page.locator(".step.current .said").inner_text() == ""
+    expect(page.locator(".step.current .said")).to_have_text("")
     page.keyboard.press("1")
     page.keyboard.press("a")
     is_saved(page)
@@ -87,7 +88,7 @@ def test_undo_takes_back_first_the_draft_then_what_was_saved(live, make_queue):
     page.keyboard.press("z")
     page.get_by_text("Undone: judge it again.").wait_for()
     assert now_shown(page) == first
-    assert page.locator("[data-step='0'] .said").inner_text() == "wrong"
+    expect(page.locator("[data-step='0'] .said")).to_have_text("wrong")
     states = client.get(f"/v1/traces/{first}/reviews").json()["states"]
     assert [one for one in states if one["decision"]] == []
     page.keyboard.press("u")
@@ -132,7 +133,7 @@ def test_a_draft_and_an_unsent_judgement_outlive_a_crash(live, make_queue):
     page = open_queue(visitor, "crash")
     is_saved(page)
     assert now_shown(page) == second
-    assert page.locator("[data-step='0'] .said").inner_text() == "neutral"
+    expect(page.locator("[data-step='0'] .said")).to_have_text("neutral")
     states = client.get(f"/v1/traces/{first}/reviews").json()["states"]
     assert [one["decision"] for one in states if one["reviewer"] == "rita"] == ["reject"]
 
