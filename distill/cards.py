@@ -7,7 +7,8 @@ from pathlib import Path
 from tracewright.distill.evaluation import Evaluation, PairedDifference
 from tracewright.distill.loss_config import LossConfig
 from tracewright.distill.manifest import TrainingManifest
-from tracewright.distill.quantization_report import QuantizationReport
+from tracewright.distill.quantization_plot import LAYERS_PLOT
+from tracewright.distill.quantization_report import LayerReport, QuantizationReport
 
 _HEADER = """---
 license: {license}
@@ -31,7 +32,7 @@ size {hidden}, intermediate size {intermediate}. It was trained by `tracewright 
 """
 _QUANTIZED = """# {name}
 
-The {scheme} version of a student: {numbers}; embeddings, head and norms in bfloat16.
+The {scheme} version of a student: {numbers}{sparse}; embeddings, head{kept} and norms in bfloat16.
 Made by `tracewright quantize`; vLLM loads it as it is (compressed-tensors).
 
 {results}
@@ -40,7 +41,18 @@ Made by `tracewright quantize`; vLLM loads it as it is (compressed-tensors).
 - **Against the unquantized student**, on the same problems: {change}.
 - **Calibrated** layer by layer on {traces:,} traces of {release} ({tokens:,} tokens), each layer on what the quantized
   ones before it give; the largest relative error of a layer's output is {worst:.2%} ({worst_layer}). On traces that the
-  calibration did not see the output moved by {divergence:.1e} nats a token. `quantization.json` has every layer.
+  calibration did not see the output moved by {divergence:.1e} nats a token{budget}.
+
+## Layers
+
+![Error of each layer]({plot})
+
+| layer | rounding | error | rounded to the nearest | inputs up to | 99 % of tokens up to | weights up to | range kept |
+|---|---|---|---|---|---|---|---|
+{layers}
+
+An error is the relative change of the layer's outputs on what the quantized layers before it give. "gptq" rounds so
+that later weights make up for earlier ones, "nearest" does not, "kept" is bfloat16.
 """
 
 
@@ -104,9 +116,15 @@ def write_quantized_card(
 ) -> None:
     """README.md beside a quantized student; `change` is what it solves beyond the unquantized one."""
     worst = max(report.layers, key=lambda layer: layer.error)
+    kept = sum(layer.scheme == "kept" for layer in report.layers)
     text = _QUANTIZED.format(
         name=checkpoint.name,
-        scheme=report.scheme,
+        scheme=report.title,
+        sparse=", two of each four weights in a row zero (stored as zeros)" if report.sparsity else "",
+        kept=f", {kept} linear layers" if kept else "",
+        budget=f", of {report.budget:g} allowed" if report.budget else "",
+        plot=LAYERS_PLOT,
+        layers="\n".join(map(_describe_layer, report.layers)),
         numbers=_NUMBERS[report.scheme],
         results=_describe_results(evaluation, asked),
         bytes=report.tensor_bytes,
@@ -121,6 +139,20 @@ def write_quantized_card(
         divergence=report.output_divergence,
     )
     (checkpoint / "README.md").write_text(_header(report.licenses, f", {report.scheme}") + text)
+
+
+def _describe_layer(layer: LayerReport) -> str:
+    parts = (
+        layer.name,
+        layer.scheme,
+        f"{layer.error:.2%}",
+        f"{layer.nearest_error:.2%}",
+        f"{layer.input_range:.3g}",
+        f"{layer.input_range_99:.3g}",
+        f"{layer.weight_range:.3g}",
+        f"{layer.kept_range:.0%}",
+    )
+    return f"| {' | '.join(parts)} |"
 
 
 def describe_difference(difference: PairedDifference) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from tracewright.distill.manifest import summarize
 from tracewright.schemas import IntegrityError
@@ -18,12 +18,31 @@ REPORT = "quantization.json"
 SchemeName = Literal["int8", "int4"]
 
 
+class QuantizeSettings(Frozen):
+    """What a checkpoint's linear layers become."""
+
+    scheme: SchemeName = "int8"
+    """int8: weights and activations; int4: weights alone, 32 to a scale."""
+    sparsity: Literal["2:4"] | None = None
+    """2:4: two of each four inputs in a row are zero, stored as zeros."""
+    budget: float | None = Field(default=None, gt=0.0)
+    """Nats a token that the output may move by; the layers that cost most stay in bfloat16 until it is met."""
+
+    @property
+    def title(self) -> str:
+        """For example `int8` or `int4, 2:4`."""
+        return ", ".join([self.scheme, *([self.sparsity] if self.sparsity else [])])
+
+
+DEFAULT_SETTINGS = QuantizeSettings()
+
+
 class LayerReport(Frozen):
     """One linear layer. Its inputs are what the quantized layers before it give on the calibration traces."""
 
     name: str
-    scheme: Literal["gptq", "nearest"]
-    """How its weights were rounded: whichever had the smaller error."""
+    scheme: Literal["gptq", "nearest", "kept"]
+    """How its weights were rounded: whichever had the smaller error; kept: not at all, in bfloat16."""
     input_range: float
     """The largest absolute input; each token's own range is found when it is computed."""
     input_range_99: float
@@ -39,12 +58,10 @@ class LayerReport(Frozen):
     """The same, had every weight been rounded to the nearest integer of its channel's full range."""
 
 
-class QuantizationReport(Frozen):
+class QuantizationReport(QuantizeSettings):
     """Where a quantized checkpoint comes from, and its layers in the order in which they were quantized."""
 
     format: Literal["tracewright-quantized/1"]
-    scheme: SchemeName
-    """int8: weights and activations; int4: weights alone, 32 to a scale."""
     run: str
     """Hash of what decides the result: source weights, release, settings, version."""
     source_weights_sha256: str

@@ -26,7 +26,7 @@ from tracewright.distill.evaluation import Evaluation
 from tracewright.distill.loss_config import LossConfig
 from tracewright.distill.manifest import TrainingManifest
 from tracewright.distill.progress import Stopwatch, TrainingStep
-from tracewright.distill.quantization_report import QuantizationReport, SchemeName
+from tracewright.distill.quantization_report import DEFAULT_SETTINGS, QuantizationReport, QuantizeSettings
 from tracewright.distill.training_process import train_in_process
 from tracewright.flows.evaluate import Asking, evaluate, start_engines
 from tracewright.flows.interrupts import stop_on_interrupt
@@ -94,7 +94,9 @@ def describe_step(step: TrainingStep) -> str:
 
 
 @flow(name="quantize", validate_parameters=False)
-def quantize(checkpoint: Path, release: Path, out: Path, scheme: SchemeName = "int8") -> QuantizationReport:
+def quantize(
+    checkpoint: Path, release: Path, out: Path, settings: QuantizeSettings = DEFAULT_SETTINGS
+) -> QuantizationReport:
     """The checkpoint's version in int8 or int4."""
     from transformers.utils import logging
 
@@ -104,7 +106,7 @@ def quantize(checkpoint: Path, release: Path, out: Path, scheme: SchemeName = "i
     with stop_on_interrupt(), show_progress() as progress:
         stage = StageProgress(progress, "quantize", None)
         report = quantize_checkpoint(
-            checkpoint, release, out, lambda done, total: stage.update(done, "layers", total), scheme
+            checkpoint, release, out, lambda done, total: stage.update(done, "layers", total), settings
         )
         stage.finish(len(report.layers), f"{report.size_ratio:.1%} of the bytes")
     create_table_artifact([layer.model_dump() for layer in report.layers], key="quantized-layers")

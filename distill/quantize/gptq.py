@@ -7,14 +7,15 @@ to the columns that are still to be rounded, as far as their inputs go together 
    \quad H^{-1} = U^\top U, \; H = X^\top X
 
 Inputs with much energy come first, while there are many columns left to make up for them; the order in which the
-weights are stored does not change.
+weights are stored does not change. On a sparse grid columns stay in their places, and when a run of them is reached the
+weights go whose loss costs least, :math:`W_{ij}^2 / U_{jj}^2` (SparseGPT: Frantar and Alistarh 2023, arXiv:2301.00774).
 """
 
 from __future__ import annotations
 
 import torch
 
-from tracewright.distill.quantize.grid import Grid
+from tracewright.distill.quantize.grid import SPARSE_RUN, SPARSE_ZEROS, Grid
 
 _DAMPING = 0.01
 """Of the mean input energy, added to each: inputs that never vary make H singular."""
@@ -31,16 +32,28 @@ def round_by_error(
         scales_O_G: the grid's.
         hessian_I_I: XᵀX of the layer's calibration inputs; computed with in float64.
     """
-    order = hessian_I_I.diagonal().argsort(descending=True, stable=True)
+    energy = hessian_I_I.diagonal()
+    order = torch.arange(len(energy)) if grid.sparse else energy.argsort(descending=True, stable=True)
     weights = weight_O_I.double()[:, order]
     upper = _invert(hessian_I_I.double()[order][:, order])
     scales = grid.spread(scales_O_G.double(), weights.shape[1])[:, order]
     integers = torch.empty_like(weights)
+    kept_O_4 = torch.ones(len(weights), SPARSE_RUN, dtype=torch.bool)
     for column in range(weights.shape[1]):
-        integers[:, column] = grid.round_weights(weights[:, column], scales[:, column])
+        place = column % SPARSE_RUN
+        if grid.sparse and place == 0:
+            run = slice(column, column + SPARSE_RUN)
+            kept_O_4 = _choose_kept(weights[:, run], upper.diagonal()[run])
+        integers[:, column] = grid.round_weights(weights[:, column], scales[:, column]) * kept_O_4[:, place]
         error = (weights[:, column] - integers[:, column] * scales[:, column]) / upper[column, column]
         weights[:, column + 1 :] -= torch.outer(error, upper[column, column + 1 :])
     return integers[:, order.argsort()].to(weight_O_I.dtype)
+
+
+def _choose_kept(weights_O_4: torch.Tensor, upper_4: torch.Tensor) -> torch.Tensor:
+    """True where a weight of a run stays."""
+    dropped = (weights_O_4 / upper_4).abs().topk(SPARSE_ZEROS, dim=1, largest=False).indices
+    return torch.ones_like(weights_O_4, dtype=torch.bool).scatter(1, dropped, value=False)
 
 
 def _invert(hessian: torch.Tensor) -> torch.Tensor:

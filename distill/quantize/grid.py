@@ -1,7 +1,8 @@
 r"""The grids that weights are rounded onto: symmetric, with one scale an output channel or a group of its inputs.
 
 A value x is kept as q = round(x / s), an integer, and read back as q · s. Weights get their scales here, once. Where
-activations are quantized too, the kernel gives every token the grid of its own largest value.
+activations are quantized too, the kernel gives every token the grid of its own largest value. A sparse grid keeps two
+of each four inputs in a row and zeroes the others (2:4), which tensor cores multiply at twice the speed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import torch
 _NARROWEST = 0.6
 """The search tries ranges from this share of the largest weight up to all of it."""
 _CANDIDATES = 41
+SPARSE_RUN, SPARSE_ZEROS = 4, 2
+"""So many zeros in each run of so many inputs: the one pattern that hardware takes."""
 SCALE_DTYPE = torch.bfloat16
 """Scales are rounded to it before weights are rounded with them, so that nothing is lost when they are stored."""
 
@@ -28,6 +31,8 @@ class Grid:
     """Whether a layer's inputs are quantized as well, to the same number of bits."""
     lowest: int
     """The least integer; the largest is `limit`."""
+    sparse: bool = False
+    """Whether two of each four inputs in a row are zero."""
 
     @property
     def limit(self) -> int:
@@ -66,6 +71,14 @@ class Grid:
     def round_weights(self, weight: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
         """The nearest integers, still as floating-point numbers; the scales are each weight's own, or broadcast."""
         return (weight / scales).round().clamp(self.lowest, self.limit)
+
+    def prune(self, weight_O_I: torch.Tensor) -> torch.Tensor:
+        """The weights, of a sparse grid without the smallest of each run."""
+        if not self.sparse:
+            return weight_O_I
+        runs_O_R_4 = weight_O_I.unflatten(1, (-1, SPARSE_RUN))
+        dropped = runs_O_R_4.abs().topk(SPARSE_ZEROS, dim=2, largest=False).indices
+        return runs_O_R_4.scatter(2, dropped, 0.0).flatten(1)
 
     def _in_groups(self, weight_O_I: torch.Tensor) -> torch.Tensor:
         """O × G × inputs of a group."""

@@ -39,7 +39,8 @@ class QuantizedChoice:
     error: float
     """‖y − ŷ‖ / ‖y‖ of the outputs, activations quantized too where the grid says so."""
     nearest_error: float
-    """The same, had every weight been rounded to the nearest integer of the full range."""
+    """The same, had every weight been rounded to the nearest integer of the full range, the smallest ones dropped where
+    the grid is sparse."""
 
 
 def quantize_linear(grid: Grid, linear: nn.Linear, inputs_N_I: torch.Tensor) -> QuantizedChoice:
@@ -48,7 +49,7 @@ def quantize_linear(grid: Grid, linear: nn.Linear, inputs_N_I: torch.Tensor) -> 
     bias: torch.Tensor | None = getattr(linear, "bias", None)
     hessian = inputs_N_I.double().T @ inputs_N_I.double()
     wide, chosen = grid.full_range_scales(weight), grid.search_scales(weight, inputs_N_I.square().mean(dim=0))
-    to_nearest = grid.round_weights(weight, grid.spread(wide, weight.shape[1]))
+    to_nearest = grid.round_weights(grid.prune(weight), grid.spread(wide, weight.shape[1]))
     nearest = QuantizedLinear(grid, to_nearest, wide, bias)
     by_error = QuantizedLinear(grid, round_by_error(grid, weight, chosen, hessian), chosen, bias)
     wanted = functional.linear(inputs_N_I, weight, bias)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from tracewright.distill.quantization_report import LayerReport
-from tracewright.distill.quantize.grid import Grid
+from tracewright.distill.quantize.grid import SPARSE_RUN, Grid
 from tracewright.distill.quantize.linear import QuantizedChoice, quantize_linear
 from tracewright.schemas import InputError
 
@@ -33,14 +33,16 @@ def quantize_layers(
     model: Any,
     batches: Sequence[torch.Tensor],
     report: Callable[[int, int], None] = lambda done, total: None,
+    kept: Collection[str] = (),
 ) -> tuple[LayerReport, ...]:
-    """Replace every linear layer inside the model's decoder layers by its quantized one, in place.
+    """Replace the linear layers inside the model's decoder layers by quantized ones, in place.
 
     Args:
         grid: the numbers that weights become.
         model: a decoder of the Llama family, in float32.
         batches: B × L token ids without padding.
         report: called with linear layers done and all there are.
+        kept: names of layers that stay as they are, for example `layers.0.mlp.down_proj`.
 
     Raises:
         InputError: the model is built otherwise, or the grid's groups do not divide a layer's inputs.
@@ -56,11 +58,29 @@ def quantize_layers(
             inputs_N_I = _record_inputs(layer, linears[names[0]], calls)
             for name in names:
                 choice = quantize_linear(grid, linears[name], inputs_N_I)
-                reports.append(_describe(f"layers.{index}.{name}", linears[name].weight, inputs_N_I, choice))
-                layer.set_submodule(name, choice.layer)
+                described = _describe(f"layers.{index}.{name}", linears[name].weight, inputs_N_I, choice)
+                if described.name in kept:
+                    described = described.model_copy(update={"scheme": "kept", "error": 0.0})
+                else:
+                    layer.set_submodule(name, choice.layer)
+                reports.append(described)
                 report(len(reports), total)
-        calls = [_Call(_first(layer(call.hidden_B_L_D, **call.settings)), call.settings) for call in calls]
+        calls = [_pass_on(layer, call) for call in calls]
     return tuple(reports)
+
+
+@torch.no_grad()
+def group_layers(model: Any, batch: torch.Tensor) -> list[tuple[str, ...]]:
+    """The names of all linear layers in the order in which they run, those that share an input together.
+
+    Engines put the layers of a group into one product, so that all of a group are quantized or none.
+    """
+    call = _reach_first_layer(model, decoder_layers(model)[0], batch)
+    groups: list[tuple[str, ...]] = []
+    for index, layer in enumerate(decoder_layers(model)):
+        groups += [tuple(f"layers.{index}.{name}" for name in names) for names in _group_by_input(layer, call)]
+        call = _pass_on(layer, call)
+    return groups
 
 
 def decoder_layers(model: Any) -> Sequence[nn.Module]:
@@ -85,6 +105,11 @@ def _check_groups(grid: Grid, layers: Sequence[nn.Module]) -> None:
                 raise InputError(
                     f"layers.{index}.{name} has {linear.in_features} inputs, expected a multiple of the group size "
                     f"{grid.group} of int{grid.bits}: quantize to int8, or train a student of such a width"
+                )
+            if grid.sparse and linear.in_features % SPARSE_RUN:
+                raise InputError(
+                    f"layers.{index}.{name} has {linear.in_features} inputs, expected a multiple of {SPARSE_RUN} for "
+                    "2:4 sparsity: leave --sparsity out, or train a student of such a width"
                 )
 
 
@@ -151,6 +176,11 @@ def _describe(name: str, weight_O_I: torch.Tensor, inputs_N_I: torch.Tensor, cho
         error=choice.error,
         nearest_error=choice.nearest_error,
     )
+
+
+def _pass_on(layer: nn.Module, call: _Call) -> _Call:
+    """What the next layer is called with."""
+    return _Call(_first(layer(call.hidden_B_L_D, **call.settings)), call.settings)
 
 
 def _first(output: Any) -> torch.Tensor:

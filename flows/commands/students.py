@@ -42,6 +42,12 @@ class ExportFormat(StrEnum):
     ONNX = "onnx"
 
 
+class Sparsity(StrEnum):
+    """Patterns of zeros that hardware takes."""
+
+    TWO_OF_FOUR = "2:4"
+
+
 class Scheme(StrEnum):
     """What numbers a quantized checkpoint is made of."""
 
@@ -115,17 +121,29 @@ def quantize(
     release: Annotated[Path, typer.Option(help="The release whose traces it is calibrated on.")],
     out: Annotated[Path, typer.Option(help="The folder of the quantized checkpoint.")],
     scheme: Annotated[Scheme, typer.Option(help="The numbers it is to be made of.")] = Scheme.INT8,
+    sparsity: Annotated[Sparsity | None, typer.Option(help="Two of each four weights become zero.")] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-9,
+            help="Nats a token that the output may move by; the layers that cost most stay in bfloat16 for it.",
+        ),
+    ] = None,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Make a checkpoint smaller, layer by layer, each calibrated on what the quantized ones before it give."""
     configure_prefect(out.parent)
+    from tracewright.distill.quantization_report import QuantizeSettings
     from tracewright.flows.distill import quantize as flow
 
-    report = flow(checkpoint, release, out, scheme.value)
+    settings = QuantizeSettings(scheme=scheme.value, sparsity=sparsity.value if sparsity else None, budget=budget)
+    report = flow(checkpoint, release, out, settings)
     worst = max(report.layers, key=lambda layer: layer.error)
+    kept = sum(layer.scheme == "kept" for layer in report.layers)
     say(
-        f"{out}: {report.tensor_bytes:,} bytes of tensors, {report.size_ratio:.1%} of float32; the largest error of a "
-        f"layer is {worst.error:.2%} ({worst.name}), quantization.json has them all"
+        f"{out}: {report.tensor_bytes:,} bytes of tensors, {report.size_ratio:.1%} of float32; the output moved by "
+        f"{report.output_divergence:.1e} nats a token; the largest error of a layer is {worst.error:.2%} "
+        f"({worst.name}){f', {kept} layers stayed in bfloat16' if kept else ''}; README.md has them all"
     )
     if as_json:
         figures = report.model_dump(mode="json", exclude={"layers"})

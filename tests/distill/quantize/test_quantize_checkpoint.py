@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -17,7 +17,12 @@ from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, Llam
 from tracewright.distill.arithmetic_model import build_tokenizer
 from tracewright.distill.checkpoint import save_checkpoint
 from tracewright.distill.config import DistillConfig, StudentConfig, StudentShape, TrainingConfig
-from tracewright.distill.quantization_report import REPORT, QuantizationReport, read_quantization_report
+from tracewright.distill.quantization_report import (
+    REPORT,
+    QuantizationReport,
+    QuantizeSettings,
+    read_quantization_report,
+)
 from tracewright.distill.quantize import quantize_checkpoint
 from tracewright.distill.quantize.calibration import choose_traces, stack_by_length
 from tracewright.distill.quantize.grid import INT8
@@ -212,7 +217,7 @@ def test_a_damaged_release_is_refused(student: Path, damaged: Path, tmp_path: Pa
 def test_int4_takes_less_than_a_fifth_of_the_layers_and_reads_back(
     student: Path, release: Path, tmp_path: Path
 ) -> None:
-    report = quantize_checkpoint(student, release, tmp_path / "int4", scheme="int4")
+    report = quantize_checkpoint(student, release, tmp_path / "int4", settings=QuantizeSettings(scheme="int4"))
     config = json.loads((tmp_path / "int4" / "config.json").read_text())["quantization_config"]
     assert (config["format"], config["config_groups"]["group_0"]["weights"]["group_size"]) == ("pack-quantized", 32)
     stored, before = load_file(tmp_path / "int4" / "model.safetensors"), load_file(student / "model.safetensors")
@@ -241,5 +246,60 @@ def test_layers_that_groups_do_not_divide_are_refused(release: Path, tmp_path: P
     )
     save_checkpoint(LlamaForCausalLM(config), tokenizer, tmp_path / "odd")
     with pytest.raises(InputError, match=r"layers.0.mlp.down_proj has 48 inputs, expected a multiple"):
-        quantize_checkpoint(tmp_path / "odd", release, tmp_path / "int4", scheme="int4")
+        quantize_checkpoint(tmp_path / "odd", release, tmp_path / "int4", settings=QuantizeSettings(scheme="int4"))
     assert not (tmp_path / "int4").exists()
+
+
+def zeros_by_run(integers: torch.Tensor) -> torch.Tensor:
+    return (integers.unflatten(1, (-1, 4)) == 0).sum(dim=2)
+
+
+@pytest.mark.parametrize("scheme", ["int8", "int4"])
+def test_two_of_each_four_weights_are_zero_where_it_is_asked_for(
+    scheme: Literal["int8", "int4"], student: Path, release: Path, tmp_path: Path
+) -> None:
+    sparse = quantize_checkpoint(
+        student, release, tmp_path / "sparse", settings=QuantizeSettings(scheme=scheme, sparsity="2:4")
+    )
+    stored, before = load_file(tmp_path / "sparse" / "model.safetensors"), load_file(student / "model.safetensors")
+    inside = [name for name, value in before.items() if ".layers." in name and value.ndim == 2]
+    for name in inside:
+        packed = stored.get(f"{name}_packed")
+        integers = stored[name] if packed is None else unpack_from_int32(packed, 4, before[name].shape)
+        assert zeros_by_run(integers).min() >= 2, name
+    assert all(layer.error <= layer.nearest_error for layer in sparse.layers)
+    assert sum(layer.scheme == "gptq" for layer in sparse.layers) >= len(inside) // 2
+    assert "2:4" in (tmp_path / "sparse" / "README.md").read_text()
+    assert sparse.run != quantize_checkpoint(student, release, tmp_path / "dense").run
+
+
+def test_the_layers_that_cost_most_are_kept_until_a_budget_is_met(student: Path, release: Path, tmp_path: Path) -> None:
+    def quantize(name: str, budget: float | None) -> QuantizationReport:
+        return quantize_checkpoint(
+            student, release, tmp_path / name, settings=QuantizeSettings(scheme="int4", budget=budget)
+        )
+
+    whole = quantize("whole", None)
+    loose, tight = (quantize(f"{part}", whole.output_divergence * part) for part in (0.7, 0.2))
+    kept = [{layer.name for layer in report.layers if layer.scheme == "kept"} for report in (whole, loose, tight)]
+    assert len(kept[0]) == 0 < len(kept[1]) < len(kept[2]) < len(tight.layers)
+    assert loose.output_divergence <= 0.7 * whole.output_divergence
+    assert tight.output_divergence <= 0.2 * whole.output_divergence
+    assert whole.tensor_bytes < loose.tensor_bytes < tight.tensor_bytes
+    stored = load_file(tmp_path / "0.2" / "model.safetensors")
+    for layer in tight.layers:
+        name = f"model.{layer.name}.weight"
+        assert (name in stored) == (layer.scheme == "kept") != (f"{name}_packed" in stored)
+        assert layer.scheme != "kept" or stored[name].dtype is torch.bfloat16
+    ignored = json.loads((tmp_path / "0.2" / "config.json").read_text())["quantization_config"]["ignore"]
+    assert set(ignored) == {"lm_head", *(f"model.{name}" for name in kept[2])}
+    together = ({"q_proj", "k_proj", "v_proj"}, {"gate_proj", "up_proj"})
+    for index in (0, 1):
+        last = {name.split(".")[-1] for name in kept[2] if name.startswith(f"layers.{index}.")}
+        assert all(not group & last or group <= last for group in together)
+
+
+def test_a_budget_that_no_choice_of_layers_meets_is_refused(student: Path, release: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a budget of 1e-12 nats a token can't be met: embeddings, head and norms"):
+        quantize_checkpoint(student, release, tmp_path / "out", settings=QuantizeSettings(budget=1e-12))
+    assert not (tmp_path / "out").exists()

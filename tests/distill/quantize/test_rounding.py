@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -116,3 +118,21 @@ def test_int4_rounded_by_error_beats_the_nearest_and_leaves_activations_alone(se
     choice = quantize_linear(INT4, linear, inputs)
     assert choice.scheme == "gptq" and choice.error < 0.8 * choice.nearest_error
     assert torch.equal(INT4.quantize_activations(inputs), inputs)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_dropping_weights_by_error_beats_dropping_the_smallest(seed: int) -> None:
+    grid = replace(INT8, sparse=True)
+    weight, inputs = draw(seed, 32, 48), draw_correlated(seed, 400, 48)
+    scales = grid.full_range_scales(weight)
+    by_error = round_by_error(grid, weight, scales, inputs.double().T @ inputs.double())
+    smallest = grid.round_weights(grid.prune(weight), scales)
+    for integers in (by_error, smallest):
+        assert (integers.unflatten(1, (-1, 4)) == 0).sum(dim=2).min() >= 2
+    assert output_error(weight, by_error, scales, inputs) < 0.95 * output_error(weight, smallest, scales, inputs)
+
+
+def test_pruning_keeps_the_two_largest_of_each_four() -> None:
+    weight = torch.tensor([[1.0, -3.0, 2.0, 0.5, 0.0, 0.0, 4.0, -4.0]])
+    assert replace(INT8, sparse=True).prune(weight).tolist() == [[0.0, -3.0, 2.0, 0.0, 0.0, 0.0, 4.0, -4.0]]
+    assert INT8.prune(weight) is weight
