@@ -25,8 +25,9 @@ from typing import IO, Any, cast
 
 import orjson
 
-from tracewright.pipeline.engines.base import Completion, Distributions, Failure, Request, RequestDrawer
-from tracewright.schemas import EngineError, FinishReason, Sampling
+from tracewright.pipeline.engines.base import Completion, Failure, Request, RequestDrawer
+from tracewright.pipeline.engines.vllm_results import read_result
+from tracewright.schemas import EngineError, Sampling
 
 _START_TIMEOUT_SECONDS = 600.0
 """A large model on a slow disk takes minutes to load."""
@@ -34,8 +35,9 @@ STALL_SECONDS = 30.0
 """Without a sign of life for so long the engine counts as hung. It gives one every second between its steps, and a
 step takes far less than a second but for the largest models on a CPU."""
 DEADLINE_SECONDS = 900.0
-_AHEAD_SHARE = 0.5
-"""Of requests wait in the engine beside those that it works on: no place is empty while a result is taken."""
+_AHEAD_SHARE, _REFILL_SHARE = 1.0, 0.25
+"""Of requests wait in the engine beside those that it works on, at most and before more are sent: no place is empty
+while a result is taken. Many at a time, since one among steps takes a small engine twice as long to take in."""
 _CLOSE_TIMEOUT_SECONDS = 5.0
 _LOG_TAIL_LINES = 12
 
@@ -138,8 +140,9 @@ class VllmEngine:
         """See `Engine.stream`."""
         self._wait_until_ready()
         drawer, in_flight = RequestDrawer(requests), set[str]()
-        wanted = math.ceil(self._settings.max_in_flight * (1 + _AHEAD_SHARE))
+        most, few = (math.ceil(self._settings.max_in_flight * (1 + share)) for share in (_AHEAD_SHARE, _REFILL_SHARE))
         while True:
+            wanted = most if len(in_flight) <= few else 0
             while len(in_flight) < wanted and (request := drawer.draw()):
                 self._send(asdict(request))
                 in_flight.add(request.key)
@@ -148,7 +151,7 @@ class VllmEngine:
             message = self._receive(self._settings.stall_seconds, "gave no sign of life")
             if message["key"] in in_flight:  # else of an earlier stream that was given up
                 in_flight.remove(message["key"])
-                yield _to_result(message)
+                yield read_result(message)
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -260,23 +263,3 @@ def _sampling(settings: VllmSettings) -> dict[str, Any]:
         "max_tokens": settings.max_tokens,
         "logprobs": settings.logprobs,
     }
-
-
-def _to_result(message: dict[str, Any]) -> Completion | Failure:
-    if "failure" in message:
-        return Failure(message["key"], message["failure"])
-    top = message["top_logprobs"]
-    return Completion(
-        key=message["key"],
-        prompt=message["prompt"],
-        text=message["text"],
-        finish_reason=FinishReason(message["finish_reason"]),
-        token_ids=tuple(message["token_ids"]),
-        token_logprobs=None if message["token_logprobs"] is None else tuple(message["token_logprobs"]),
-        token_ends=tuple(message["token_ends"]),
-        top_logprobs=None if not top or not top[0] else tuple(tuple(one) for one in top),
-        token_count=len(message["token_ids"]),
-        seconds=message["seconds"],
-        prompt_token_count=message["prompt_token_count"],
-        distributions=message["distributions"] and Distributions(**message["distributions"]),
-    )

@@ -8,25 +8,23 @@ stdin ends the process.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import queue
 import sys
 import threading
 import time
+from functools import partial
+from itertools import accumulate
 from typing import Any, BinaryIO
 
-import numpy as np
 import orjson
 
+from tracewright.pipeline.collector import collect_rarely
 from tracewright.pipeline.engines.devices import share_devices
 from tracewright.pipeline.engines.lifeline import end_group_with_parent
 from tracewright.pipeline.engines.running_confidence import EarlyStop, RunningConfidence
 
 _LIFE_INTERVAL_SECONDS = 1.0
-_LEAST_LOGPROB = -9_999.0
-"""Stands for minus infinity, which JSON does not have."""
-_DIGITS = 6
 _LOW_CONFIDENCE = "low_confidence"
 
 
@@ -36,16 +34,17 @@ def main() -> None:
     share_devices()
     results = os.fdopen(os.dup(1), "wb", buffering=1 << 20)
     os.dup2(2, 1)
-    settings = json.loads(sys.stdin.readline())
+    settings = orjson.loads(sys.stdin.buffer.readline())
     worker = _Worker(settings, results)
-    requests: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
-    worker.serve(requests)
+    with collect_rarely():
+        worker.serve(requests)
 
 
-def _read_requests(requests: queue.SimpleQueue[dict[str, Any] | None]) -> None:
-    for line in sys.stdin:
-        requests.put(json.loads(line))
+def _read_requests(requests: queue.SimpleQueue[bytes | None]) -> None:
+    for line in sys.stdin.buffer:
+        requests.put(line)
     requests.put(None)
 
 
@@ -54,7 +53,8 @@ class _Worker:
 
     def __init__(self, settings: dict[str, Any], results: BinaryIO) -> None:
         import vllm
-        from vllm import EngineArgs, LLMEngine
+        from vllm import EngineArgs, LLMEngine, SamplingParams
+        from vllm.sampling_params import RequestOutputKind
 
         self._results = results
         self._sampling = settings["sampling"]
@@ -63,6 +63,11 @@ class _Worker:
         self._next_life = 0.0
         self._engine = LLMEngine.from_engine_args(EngineArgs(**settings["engine_args"]))
         self._tokenizer: Any = self._engine.get_tokenizer()
+        self._backend: Any = self._tokenizer.backend_tokenizer
+        self._parts = _Parts(self._backend)
+        self._special_ids = frozenset(self._tokenizer.all_special_ids)  # the tokenizer makes the list at every look
+        self._make_params = partial(SamplingParams, flat_logprobs=True, detokenize=bool(self._sampling.get("stop")))
+        self._whole, self._growing = RequestOutputKind.FINAL_ONLY, RequestOutputKind.CUMULATIVE
         self._pending: dict[str, tuple[str, float]] = {}
         self._watched: dict[str, RunningConfidence] = {}
         """Those that may be given up early."""
@@ -77,7 +82,7 @@ class _Worker:
             }
         )
 
-    def serve(self, requests: queue.SimpleQueue[dict[str, Any] | None]) -> None:
+    def serve(self, requests: queue.SimpleQueue[bytes | None]) -> None:
         """Add what has come, step, write what is finished; wait only when there is nothing to do."""
         open_ended = True
         while open_ended or self._pending:
@@ -86,7 +91,7 @@ class _Worker:
                 if request is None:
                     open_ended = False
                 else:
-                    self._add(request)
+                    self._add(orjson.loads(request))
                 self._results.flush()
             for output in self._engine.step() if self._pending else ():
                 self._take(output)
@@ -132,23 +137,17 @@ class _Worker:
             self._results.flush()
 
     def _add(self, request: dict[str, Any]) -> None:
-        from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
-
         key = request["key"]
         try:
             prompt = self._render(request)
             ids = self._tokenizer.encode(prompt, add_special_tokens=self._tokenizer.chat_template is None)
-            prefix = request["prefix_ids"]
-            ids += self._tokenizer.encode(request["prefix"], add_special_tokens=False) if prefix is None else prefix
+            if request["prefix_ids"] is not None:
+                ids += request["prefix_ids"]
+            elif request["prefix"]:
+                ids += self._tokenizer.encode(request["prefix"], add_special_tokens=False)
             drawn = {"temperature": 0.0} if request["greedy"] else {"seed": request["seed"]}
             rule = request["early_stop"]
-            params = SamplingParams(
-                **(self._sampling | drawn),
-                flat_logprobs=True,
-                detokenize=bool(self._sampling.get("stop")),
-                output_kind=RequestOutputKind.CUMULATIVE if rule else RequestOutputKind.FINAL_ONLY,
-            )
+            params = self._make_params(**(self._sampling | drawn), output_kind=self._growing if rule else self._whole)
             self._engine.add_request(key, {"prompt_token_ids": ids}, params)
         except Exception as error:  # noqa: BLE001 - one bad request must not end the others; the text goes to its row
             self._write({"key": key, "failure": f"{type(error).__name__}: {error}"})
@@ -174,21 +173,13 @@ class _Worker:
         prompt, submitted = self._pending.pop(output.request_id)
         completion = output.outputs[0]
         ids = list(completion.token_ids)
-        while ids and ids[-1] in self._tokenizer.all_special_ids:
+        while ids and ids[-1] in self._special_ids:
             ids.pop()
         text, ends = self._decode(ids)
         if self._sampling.get("stop"):  # the engine has cut the text at the stop string; tokens may reach past it
             text, ends = completion.text, [min(end, len(completion.text)) for end in ends]
-        sampled, top, top_ids = _split_logprobs(completion.logprobs, len(completion.token_ids))
-        distributions = None
-        if self._with_top_ids and sampled is not None:
-            distributions = {
-                "token_ids": list(completion.token_ids),
-                "logprobs": sampled,
-                "top_ids": top_ids,
-                "top_logprobs": top,
-                "vocabulary": len(self._tokenizer),
-            }
+        flat: Any = completion.logprobs
+        with_ids = self._with_top_ids and flat is not None
         self._write(
             {
                 "key": output.request_id,
@@ -197,9 +188,11 @@ class _Worker:
                 "finish_reason": reason,
                 "token_ids": ids,
                 "token_ends": ends,
-                "token_logprobs": sampled and sampled[: len(ids)],
-                "top_logprobs": top and top[: len(ids)],
-                "distributions": distributions,
+                "logprobs": None if flat is None else flat.logprobs,
+                "starts": None if flat is None else flat.start_indices,
+                "top_ids": flat.token_ids if with_ids else None,
+                "all_token_ids": list(completion.token_ids) if with_ids else None,
+                "vocabulary": len(self._tokenizer) if with_ids else None,
                 "prompt_token_count": len(output.prompt_token_ids or ()),
                 "seconds": round(time.monotonic() - submitted, 6),
             }
@@ -207,32 +200,33 @@ class _Worker:
 
     def _decode(self, ids: list[int]) -> tuple[str, list[int]]:
         """The text of the tokens, and how many of its characters are complete after each of them."""
+        text = str(self._backend.decode(ids, skip_special_tokens=False))
+        parts = [self._parts[token] for token in ids]
+        if "".join(parts) == text:
+            return text, list(accumulate(map(len, parts)))
+        return self._decode_in_context(ids, text)
+
+    def _decode_in_context(self, ids: list[int], text: str) -> tuple[str, list[int]]:
+        """The same where a token's text depends on those before it: bytes of one character, spaces between words."""
         from tokenizers.decoders import DecodeStream
 
-        stream, parts, ends, length = DecodeStream(skip_special_tokens=False), [], [], 0
-        backend = self._tokenizer.backend_tokenizer
+        stream, ends, length = DecodeStream(skip_special_tokens=False), [], 0
         for token in ids:
-            part = stream.step(backend, token) or ""
-            parts.append(part)
-            length += len(part)
+            length += len(stream.step(self._backend, token) or "")
             ends.append(length)
-        text = "".join(parts)
-        rest = self._tokenizer.decode(ids, skip_special_tokens=False)[length:]  # a multi-byte character cut off
-        return text + rest, [*ends[:-1], length + len(rest)] if ends else ends
+        return text, [*(min(end, len(text)) for end in ends[:-1]), len(text)]
 
 
-def _split_logprobs(
-    flat: Any, count: int
-) -> tuple[list[float] | None, list[list[float]] | None, list[list[int]] | None]:
-    """The sampled tokens' logprobs, the top-k's, and the top-k's ids: vLLM gives the sampled token first, then the k
-    likeliest. All numbers at once: one by one they took a tenth of a small engine's time."""
-    if flat is None:
-        return None, None, None
-    numbers = np.nan_to_num(np.asarray(flat.logprobs, np.float64), nan=_LEAST_LOGPROB, neginf=_LEAST_LOGPROB)
-    values, ids = np.round(numbers, _DIGITS).tolist(), flat.token_ids
-    places = list(zip(flat.start_indices[:count], flat.end_indices[:count], strict=True))
-    sampled = [values[start] for start, _ in places]
-    return sampled, [values[s + 1 : e] for s, e in places], [ids[s + 1 : e] for s, e in places]
+class _Parts(dict[int, str]):
+    """Each token's text by itself, made when it is first seen."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        super().__init__()
+        self._tokenizer = tokenizer
+
+    def __missing__(self, token: int) -> str:
+        self[token] = part = str(self._tokenizer.decode([token], skip_special_tokens=False))
+        return part
 
 
 if __name__ == "__main__":

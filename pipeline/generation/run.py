@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from tracewright.pipeline.collector import collect_rarely
 from tracewright.pipeline.engines.base import Completion, Engine, Failure, Request
 from tracewright.pipeline.generation.adaptive_scoring import AdaptiveScoring
 from tracewright.pipeline.generation.asking import OpenProblem, open_problem
 from tracewright.pipeline.generation.attempts import find_cut, make_attempt
-from tracewright.pipeline.generation.collector import collect_rarely
 from tracewright.pipeline.generation.counts import GenerationCounts
 from tracewright.pipeline.generation.early_stop import EarlyStopping
 from tracewright.pipeline.generation.records import Finished, from_record, to_record

@@ -13,10 +13,10 @@ import threading
 
 import pyarrow as pa
 
+from tracewright.pipeline.collector import collect_rarely
 from tracewright.pipeline.confidence import Calibration
 from tracewright.pipeline.config import ReasoningConfig
 from tracewright.pipeline.engines.lifeline import end_group_with_parent
-from tracewright.pipeline.generation.collector import collect_rarely
 from tracewright.pipeline.generation.records import from_record
 from tracewright.pipeline.generation.scoring import try_to_score
 from tracewright.pipeline.generation.scoring_messages import send_message
