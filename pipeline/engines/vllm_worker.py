@@ -179,7 +179,7 @@ class _Worker:
         if self._sampling.get("stop"):  # the engine has cut the text at the stop string; tokens may reach past it
             text, ends = completion.text, [min(end, len(completion.text)) for end in ends]
         flat: Any = completion.logprobs
-        with_ids = self._with_top_ids and flat is not None
+        top_ids = flat.token_ids if self._with_top_ids and flat is not None else None
         self._write(
             {
                 "key": output.request_id,
@@ -190,9 +190,9 @@ class _Worker:
                 "token_ends": ends,
                 "logprobs": None if flat is None else flat.logprobs,
                 "starts": None if flat is None else flat.start_indices,
-                "top_ids": flat.token_ids if with_ids else None,
-                "all_token_ids": list(completion.token_ids) if with_ids else None,
-                "vocabulary": len(self._tokenizer) if with_ids else None,
+                "top_ids": top_ids,
+                "all_token_ids": None if top_ids is None else list(completion.token_ids),
+                "vocabulary": len(self._tokenizer),
                 "prompt_token_count": len(output.prompt_token_ids or ()),
                 "seconds": round(time.monotonic() - submitted, 6),
             }
