@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from scipy.stats import t as student_t
@@ -12,7 +13,15 @@ from scipy.stats import t as student_t
 from tracewright import __version__
 from tracewright.distill.ablation_config import Arm
 from tracewright.distill.config import DistillConfig
-from tracewright.distill.loss_config import TEXT_ONLY, LossConfig, TraceConfig
+from tracewright.distill.loss_config import (
+    DEFAULT_WEIGHTS,
+    TEXT_ONLY,
+    AttentionConfig,
+    LossConfig,
+    OutputConfig,
+    TraceConfig,
+)
+from tracewright.distill.stage_config import ConvergenceConfig, RewardConfig, StageConfig
 from tracewright.pipeline.release import open_release
 from tracewright.pipeline.sources import draw_problems
 from tracewright.schemas import InputError, Problem, make_id
@@ -45,42 +54,105 @@ class Difference:
     """The 95 % interval (Student's t over seeds)."""
 
 
-def derive_losses(losses: LossConfig, arm: Arm) -> LossConfig:
-    """An arm's losses, from those of the whole."""
-    if arm is Arm.CONTROL:
+def derive_losses(losses: LossConfig, arm: Arm, arms: Sequence[Arm]) -> LossConfig:
+    """What an arm is taught by: the text, and what it and the compared arms before it add, each as the config has it,
+    or by default where the config has none of it. So neighbours differ in one thing, whichever arms are left out.
+
+    Of `raw` it is the whole: what the last of the others is taught by.
+    """
+    if arm is Arm.CONTROL or not (added := _added_until(arm, arms)):
         return TEXT_ONLY
-    plain = TraceConfig(weight=losses.trace.weight)
-    if arm is Arm.OUTPUT:
-        return LossConfig(output=losses.output, trace=plain)
-    if arm is Arm.ATTENTION:
-        return losses.model_copy(update={"trace": plain})
-    return losses
+    filled = _fill(losses, added)
+    off = LossConfig.of(trace=1.0)
+    inside = (filled.attention, filled.hidden) if Arm.ATTENTION in added else (off.attention, off.hidden)
+    return LossConfig(
+        output=filled.output if Arm.OUTPUT in added else off.output,
+        attention=inside[0],
+        hidden=inside[1],
+        trace=filled.trace if Arm.TRACE in added else TraceConfig(weight=filled.trace.weight),
+    )
+
+
+def _added_until(arm: Arm, arms: Sequence[Arm]) -> list[Arm]:
+    """The arms that add a loss, up to this one."""
+    order = list(Arm)
+    adding = (Arm.OUTPUT, Arm.ATTENTION, Arm.TRACE)
+    return [one for one in adding if one in arms and order.index(one) <= order.index(arm)]
+
+
+def _fill(losses: LossConfig, added: Sequence[Arm]) -> LossConfig:
+    """The losses with a default for each addition that they lack: an arm without its addition would be the one
+    before, and its gain zero by construction."""
+    update: dict[str, object] = {}
+    if Arm.OUTPUT in added and not losses.output.weight:
+        update["output"] = OutputConfig(weight=DEFAULT_WEIGHTS["output"])
+    if Arm.ATTENTION in added and not losses.attention.weight and not losses.hidden.weight:
+        update["attention"] = AttentionConfig(weight=DEFAULT_WEIGHTS["attention"])
+    if Arm.TRACE in added:
+        by_step = {} if losses.trace.by_step else {"confidence": True, "checks": True}
+        weight = losses.trace.weight or DEFAULT_WEIGHTS["trace"]
+        update["trace"] = losses.trace.model_copy(update={"weight": weight, **by_step})
+    return losses.model_copy(update=update)
+
+
+def derive_stages(config: DistillConfig, losses: LossConfig) -> tuple[StageConfig, ...]:
+    """The arm `reward`: most of the steps on the losses before it, the last ones by reinforcement learning, as many in
+    all as the other arms have. How it is paid is the config's own reward stage, or the default."""
+    total = config.training.steps
+    own = next((stage for stage in config.stages if stage.reward is not None), None)
+    paid = own or StageConfig(name="reward", reward=RewardConfig())
+    steps = min(paid.steps or config.ablation.reward_steps, total - 1)
+    lenient = ConvergenceConfig(required=False)
+    first = StageConfig(name="losses", losses=losses, steps=total - steps, converged=lenient)
+    return first, paid.model_copy(update={"name": "reward", "steps": steps})
 
 
 def make_job(config: DistillConfig, arm: Arm, seed: int, learning_rate: float) -> Job:
     """One student of an arm. Its folder's name is a hash of all that decides it, so that what is there is taken."""
     asked = config.ablation
-    update: dict[str, object] = {
-        "losses": derive_losses(config.losses, arm),
-        "stages": (),
-        "control": False,
-        "training": config.training.model_copy(
-            update={"seed": seed, "learning_rate": learning_rate, "threads": 1, "tensorboard": False}
-        ),
-    }
+    losses = derive_losses(config.losses, arm, asked.arms)
+    training: dict[str, object] = {"seed": seed, "learning_rate": learning_rate, "threads": 1, "tensorboard": False}
+    update: dict[str, object] = {"losses": losses, "control": False, "stages": ()}
+    if arm is Arm.REWARD:
+        update["stages"] = derive_stages(config, losses)
     if arm is Arm.RAW:
-        if asked.raw_release is None:
-            raise InputError(
-                "the arm raw has no release, expected ablation.raw_release: make one of the same store without the "
-                "curation, `tracewright release create STORE --name raw --out DIR`"
-            )
-        update["release"] = asked.raw_release
-    own = config.model_copy(update=update)
+        update["release"] = raw = _find_raw(config)
+        training["steps"] = match_tokens(config, raw)
+    own = config.model_copy(update={**update, "training": config.training.model_copy(update=training)})
     digest = open_release(own.release).manifest.digest
     settings = own.model_dump(mode="json", include={"levels", "losses", "training", "student", "teacher"})
+    if own.stages:
+        settings["stages"] = [stage.model_dump(mode="json") for stage in own.stages]
     name = make_id(arm.value, settings, digest, asked.problems, asked.tuning_problems, __version__)[:_FOLDER_DIGITS]
     tuning = seed >= TUNING_SEED
     return Job(arm, own, config.out / "ablation" / f"{arm.value}-{name}", tuning)
+
+
+def _find_raw(config: DistillConfig) -> Path:
+    if config.ablation.raw_release is None:
+        raise InputError(
+            "the arm raw has no release, expected ablation.raw_release: make one of the same store without the "
+            "curation, `tracewright release create STORE --name raw --out DIR`"
+        )
+    return config.ablation.raw_release
+
+
+def match_tokens(config: DistillConfig, raw: Path) -> int:
+    """Steps on the raw release in which as many tokens are read as in the config's own: its texts may be longer."""
+    curated, own = (_mean_length(config.teacher, release, config.levels) for release in (config.release, raw))
+    return max(1, round(config.training.steps * curated / own))
+
+
+@lru_cache
+def _mean_length(teacher_name: str, release: Path, levels: tuple[int, ...] | None) -> float:
+    """Of an example, in tokens."""
+    from tracewright.distill.data import read_lessons
+    from tracewright.distill.targets import load_teacher
+
+    teacher = load_teacher(teacher_name, weights=False)
+    limit = int(teacher.config.max_position_embeddings)
+    lessons = read_lessons(open_release(release), teacher.tokenizer, levels=levels, max_tokens=limit).lessons
+    return sum(map(len, lessons)) / len(lessons)
 
 
 def list_tuning_jobs(config: DistillConfig) -> list[Job]:
@@ -88,18 +160,13 @@ def list_tuning_jobs(config: DistillConfig) -> list[Job]:
     rates = config.ablation.learning_rates
     if len(rates) == 1:
         return []
-    return [make_job(config, arm, TUNING_SEED, rate) for arm in _trained(config) for rate in rates]
+    return [make_job(config, arm, TUNING_SEED, rate) for arm in config.ablation.arms for rate in rates]
 
 
 def list_jobs(config: DistillConfig, rates: Mapping[Arm, float]) -> list[Job]:
     """The students that are compared."""
-    return [
-        make_job(config, arm, seed, rates[arm]) for seed in range(config.ablation.seeds) for arm in _trained(config)
-    ]
-
-
-def _trained(config: DistillConfig) -> list[Arm]:
-    return list(config.ablation.arms)
+    seeds, arms = range(config.ablation.seeds), config.ablation.arms
+    return [make_job(config, arm, seed, rates[arm]) for seed in seeds for arm in arms]
 
 
 def choose_rates(
@@ -107,7 +174,7 @@ def choose_rates(
 ) -> dict[Arm, float]:
     """The learning rate of each arm whose student solved most."""
     if not jobs:
-        return dict.fromkeys(_trained(config), config.ablation.learning_rates[0])
+        return dict.fromkeys(config.ablation.arms, config.ablation.learning_rates[0])
     best: dict[Arm, tuple[int, float]] = {}
     for job in jobs:
         solved = sum(answers[job.folder])
@@ -140,3 +207,8 @@ def read_answers(folder: Path) -> list[bool] | None:
     """Which problems a finished job's student solved; None where it has not been asked."""
     path = folder / ANSWERS
     return list(map(bool, json.loads(path.read_text())["solved"])) if path.exists() else None
+
+
+def read_seconds(folder: Path) -> float:
+    """Processor time that a finished job took, its answers included."""
+    return float(json.loads((folder / ANSWERS).read_text())["processor_seconds"])

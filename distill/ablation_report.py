@@ -51,6 +51,8 @@ class ArmFigures(Frozen):
     over_control: Gain | None
     over_before: Gain | None
     """Over the arm that lacks only what this one adds."""
+    processor_seconds: float | None = None
+    """Of its slowest student, training and answers."""
 
 
 class AblationReport(Frozen):
@@ -71,9 +73,13 @@ class AblationReport(Frozen):
 
 
 def make_report(
-    config: DistillConfig, release: str, rates: Mapping[Arm, float], solved: Mapping[Arm, Sequence[Sequence[bool]]]
+    config: DistillConfig,
+    release: str,
+    rates: Mapping[Arm, float],
+    solved: Mapping[Arm, Sequence[Sequence[bool]]],
+    seconds: Mapping[Arm, float] | None = None,
 ) -> AblationReport:
-    """The figures from every arm's answers, seed by seed."""
+    """The figures from every arm's answers, seed by seed; `seconds` is what each arm's slowest student took."""
     percent = {arm: [100 * sum(one) / len(one) for one in solved[arm]] for arm in _ORDER if arm in solved}
     chain = [arm for arm in percent if arm is not Arm.RAW]
     figures: list[ArmFigures] = []
@@ -88,6 +94,7 @@ def make_report(
                 mean=round(sum(values) / len(values), 2),
                 over_control=_gain(values, control),
                 over_before=_gain(values, before),
+                processor_seconds=seconds.get(arm) if seconds else None,
             )
         )
     whole = percent[max((arm for arm in chain if arm is not Arm.REWARD), key=_ORDER.index)]
@@ -120,12 +127,12 @@ def render_table(report: AblationReport) -> str:
         f"{report.seeds} seeds, {report.steps:,} steps, {report.problems:,} held-out problems; intervals are 95 %, "
         "Student's t over paired seeds.",
         "",
-        "| arm | learning rate | solved, % | over the control | over the arm before |",
-        "|---|---|---|---|---|",
+        "| arm | learning rate | solved, % | over the control | over the arm before | seconds of a core |",
+        "|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {one.arm.value} | {one.learning_rate:g} | {one.mean:.1f} | {_say(one.over_control)} | "
-        f"{_say(one.over_before)} |"
+        f"{_say(one.over_before)} | {'' if one.processor_seconds is None else f'{one.processor_seconds:.0f}'} |"
         for one in report.arms
     ]
     return "\n".join([*lines, "", *(f"- {sentence}" for sentence in report.conclusions), ""])

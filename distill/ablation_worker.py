@@ -28,13 +28,13 @@ def run_job(job: Job, asked: Sequence[Problem], tuning: Sequence[Problem]) -> tu
 
     from tracewright.distill.first_weights import load_model
     from tracewright.distill.greedy import answer_greedily
-    from tracewright.distill.training import train_student
+    from tracewright.distill.stages import run_training
 
     logging.disable_progress_bar()
     torch.set_num_threads(1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     began = time.process_time()
-    train_student(job.config, job.folder)
+    run_training(job.config, job.folder)
     model = load_model(job.folder).eval()
     tokenizer = AutoTokenizer.from_pretrained(job.folder)
     evaluation = answer_greedily(model, tokenizer, tuning if job.tuning else asked, MAX_TOKENS)

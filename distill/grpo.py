@@ -2,23 +2,66 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tracewright.distill.course import Course
 from tracewright.distill.own_texts import read_questions
+from tracewright.distill.progress import Position
 from tracewright.distill.rewards import reward_text
 from tracewright.distill.stage_config import RewardConfig
 
 _WORK = ".grpo"
-"""TRL's own checkpoints, from which a killed run goes on; removed when it ends."""
+"""TRL's own checkpoints, from which a killed run goes on; removed when its student is written."""
+
+_STATE = "trainer_state.json"
+"""The file that TRL writes last into a checkpoint."""
+
+
+@dataclass(frozen=True)
+class GrpoStep:
+    """What TRL says of a step."""
+
+    step: int
+    parts: dict[str, float]
+    learning_rate: float
+    tokens: int
+    """Read and written until now."""
+
+
+def find_saved(out: Path) -> Path | None:
+    """TRL's last whole checkpoint; what a killed run had half written is removed."""
+    whole: dict[int, Path] = {}
+    for folder in (out / _WORK).glob("checkpoint-*"):
+        if (folder / _STATE).exists():
+            whole[int(folder.name.rsplit("-", 1)[-1])] = folder
+        else:
+            shutil.rmtree(folder)
+    return whole[max(whole)] if whole else None
+
+
+def read_position(out: Path) -> Position:
+    """How far a killed run had come when it was last saved."""
+    saved = find_saved(out)
+    if saved is None:
+        return Position()
+    state = json.loads((saved / _STATE).read_text())
+    return Position(int(state["global_step"]), int(state["num_input_tokens_seen"]))
+
+
+def remove_saved(out: Path) -> None:
+    """When the student is written nothing goes on from there."""
+    shutil.rmtree(out / _WORK, ignore_errors=True)
 
 
 def train_by_grpo(
-    course: Course, model: Any, config: RewardConfig, out: Path, report: Callable[[int, dict[str, float]], None]
+    course: Course, model: Any, config: RewardConfig, out: Path, report: Callable[[GrpoStep], None]
 ) -> dict[str, float]:
     """Train the model in place; gives the last step's means.
 
@@ -26,13 +69,18 @@ def train_by_grpo(
     run goes on from TRL's last checkpoint.
     """
     from datasets import Dataset
-    from transformers import TrainerCallback
-    from trl.trainer.grpo_config import GRPOConfig
-    from trl.trainer.grpo_trainer import GRPOTrainer
+    from transformers import PrinterCallback, TrainerCallback
+
+    with warnings.catch_warnings():  # about versions of vLLM, which does not sample here
+        warnings.simplefilter("ignore", UserWarning)
+        from trl.trainer.grpo_config import GRPOConfig
+        from trl.trainer.grpo_trainer import GRPOTrainer
 
     training, tokenizer = course.config.training, course.teacher.tokenizer
-    questions = read_questions(course)
-    rows = [{"prompt": tokenizer.decode(list(one.prompt)), "question": one.text, "gold": one.gold} for one in questions]
+    rows = [
+        {"prompt": [{"role": "user", "content": one.text}], "question": one.text, "gold": one.gold}
+        for one in read_questions(course)
+    ]
     last: dict[str, float] = {}
 
     class Told(TrainerCallback):
@@ -42,7 +90,8 @@ def train_by_grpo(
             if logs and "reward" in logs:
                 last.clear()
                 last.update({"reward": float(logs["reward"]), "loss": float(logs.get("loss", 0.0))})
-                report(int(state.global_step), dict(last))
+                rate, tokens = float(logs["learning_rate"]), int(logs.get("num_tokens", 0))
+                report(GrpoStep(int(state.global_step), dict(last), rate, tokens))
 
     settings: dict[str, Any] = {
         "output_dir": str(out / _WORK),
@@ -74,9 +123,9 @@ def train_by_grpo(
         processing_class=tokenizer,
         callbacks=[Told()],
     )
-    saved = any((out / _WORK).glob("checkpoint-*"))
-    trainer.train(resume_from_checkpoint=saved or None)
-    shutil.rmtree(out / _WORK, ignore_errors=True)
+    trainer.remove_callback(PrinterCallback)
+    saved = find_saved(out)
+    trainer.train(resume_from_checkpoint=str(saved) if saved else None)
     return last
 
 
@@ -84,19 +133,17 @@ def make_reward_function(config: RewardConfig, tokenizer: Any) -> Callable[..., 
     """As TRL calls it: a reward for each completion."""
     end = tokenizer.eos_token_id
 
-    def reward(
-        completions: list[str], completion_ids: list[list[int]], question: list[str], gold: list[str], **_: Any
-    ) -> list[float | None]:
+    def reward(completion_ids: list[list[int]], question: list[str], gold: list[str], **_: Any) -> list[float | None]:
         return [
             reward_text(
                 asked,
                 answer,
-                text,
+                str(tokenizer.decode(ids, skip_special_tokens=True)),
                 tokens=len(ids),
                 max_tokens=config.max_tokens,
                 finished=bool(ids) and (ids[-1] == end or len(ids) < config.max_tokens),
             ).total(config)
-            for text, ids, asked, answer in zip(completions, completion_ids, question, gold, strict=True)
+            for ids, asked, answer in zip(completion_ids, question, gold, strict=True)
         ]
 
     return reward

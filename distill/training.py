@@ -20,7 +20,7 @@ from tracewright.distill.config import DistillConfig, TrainingConfig
 from tracewright.distill.course import WHOLE, Course, Part, prepare_course
 from tracewright.distill.data import Lesson
 from tracewright.distill.first_weights import Untrained, make_student
-from tracewright.distill.grpo import train_by_grpo
+from tracewright.distill.grpo import GrpoStep, read_position, remove_saved, train_by_grpo
 from tracewright.distill.learning import Learner, Totals, learn_batch
 from tracewright.distill.lesson_order import draw_batches
 from tracewright.distill.loss_config import LossConfig
@@ -83,7 +83,9 @@ def train_student(
         reward = stage.reward if stage else None
         if reward is not None and reward.method == "grpo":
             position, losses = _run_grpo(course, learner, reward, out, report)
-            return _finish(course, untrained, position, losses, out)
+            manifest = _finish(course, untrained, position, losses, out)
+            remove_saved(out)
+            return manifest
         rate = reward.learning_rate if reward else config.training.learning_rate
         optimizer = Optimizer(learner, rate, config.training.steps, muon=reward is None)
         position = load_state(out, course.run, learner, optimizer)
@@ -179,17 +181,19 @@ def _choose_step(
 def _run_grpo(
     course: Course, learner: Learner, reward: RewardConfig, out: Path, report: Callable[[TrainingStep], None]
 ) -> tuple[Position, dict[str, float]]:
-    steps = course.config.training.steps
-    clock, curve = Clock(Position()), LossCurve(out, 0, board=course.config.training.tensorboard)
+    steps, position = course.config.training.steps, read_position(out)
+    clock, curve = Clock(position), LossCurve(out, position.step, board=course.config.training.tensorboard)
 
-    def told(step: int, parts: dict[str, float]) -> None:
-        clock.advance(0)
-        curve.add(step, parts, reward.learning_rate, 0.0)
-        rate, left = reward.learning_rate, clock.left(steps)
-        report(TrainingStep(step, steps, parts, rate, 0.0, left, None, course.stage_name))
+    def told(now: GrpoStep) -> None:
+        nonlocal position
+        position = clock.advance(now.tokens - position.tokens)
+        curve.add(now.step, now.parts, now.learning_rate, clock.tokens_per_second)
+        speed, left = clock.tokens_per_second, clock.left(steps)
+        report(TrainingStep(now.step, steps, now.parts, now.learning_rate, speed, left, None, course.stage_name))
 
     losses = train_by_grpo(course, learner.student, reward, out, told)
-    return clock.advance(0), losses
+    curve.close()
+    return position, losses
 
 
 def _learn_in_parts(

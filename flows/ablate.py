@@ -12,6 +12,7 @@ from tracewright.distill.ablation import (
     draw_asked,
     list_jobs,
     list_tuning_jobs,
+    read_seconds,
 )
 from tracewright.distill.ablation_config import Arm
 from tracewright.distill.ablation_report import AblationReport, make_report, write_report
@@ -39,7 +40,8 @@ def ablate(config: DistillConfig) -> AblationReport:
         for arm in Arm
         if any(job.arm is arm for job, _ in answered)
     }
-    report = make_report(config, f"{manifest.name}@{manifest.version}", rates, solved)
+    seconds = {arm: max(read_seconds(job.folder) for job, _ in answered if job.arm is arm) for arm in solved}
+    report = make_report(config, f"{manifest.name}@{manifest.version}", rates, solved, seconds)
     write_report(report, config.out / FOLDER)
     return report
 

@@ -13,6 +13,7 @@ from tracewright.distill.course import Part
 from tracewright.distill.inheritance import find_directions
 from tracewright.distill.loss_config import LossConfig, Schedule
 from tracewright.distill.loss_curve import LossRecord
+from tracewright.distill.manifest import read_training_manifest
 from tracewright.distill.ppo import estimate_advantages
 from tracewright.distill.progress import TrainingStep
 from tracewright.distill.rewards import reward_text
@@ -129,3 +130,27 @@ def test_projected_embeddings_keep_as_much_as_so_many_directions_can() -> None:
     directions = find_directions(embeddings, 3)
     assert torch.allclose(directions.T @ directions, torch.eye(3), atol=1e-5)
     assert torch.allclose(embeddings @ directions @ directions.T, embeddings, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_student_paid_through_trl_is_taken_up_where_it_was_killed(make_config: MakeConfig, tmp_path: Path) -> None:
+    paid = {"name": "reward", "steps": 5, "reward": {"group": 4, **SMALL}}
+    config = staged(make_config, "output", paid)
+    whole = run_training(config, tmp_path / "whole" / "student")
+    first = read_training_manifest(tmp_path / "whole" / STAGES / "student" / "1-output")
+    assert first is not None and first.weights_sha256 != whole.weights_sha256
+
+    def kill(now: TrainingStep) -> None:
+        if now.stage == "reward" and now.step == 7:
+            raise Killed
+
+    steps: list[TrainingStep] = []
+    with pytest.raises(Killed):
+        run_training(config, tmp_path / "killed" / "student", kill)
+    half = tmp_path / "killed" / STAGES / "student" / "2-reward" / ".grpo" / "checkpoint-4"
+    half.mkdir()  # what a process that died while saving leaves
+    again = run_training(config, tmp_path / "killed" / "student", steps.append)
+    assert again.weights_sha256 == whole.weights_sha256
+    assert [step.step for step in steps] == [7, 8, 9]
+    assert all(step.tokens_per_second > 0 and step.learning_rate > 0 for step in steps)
+    assert not half.parent.exists()
