@@ -1,9 +1,9 @@
 """The process in which a candidate program and its tests run: `python -I -B code_child.py`, a JSON task on stdin.
 
-It confines itself, runs the candidate and then the tests in one namespace, and writes one JSON line to the result
+It confines itself, runs the candidate and then the tests (`harness`), and writes one JSON line to the result
 descriptor: the task's token when the tests ran to their end, else what stopped them. See `sandbox` for what this
-covers and what it does not. It is run by its path and imports nothing but the two modules beside it: importing the
-package would take most of a second.
+covers and what it does not. It is run by its path and imports nothing but the modules beside it: importing the package
+would take most of a second.
 """
 
 from __future__ import annotations
@@ -13,18 +13,16 @@ import json
 import os
 import resource
 import sys
-import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 _MAX_PROCESSES = 32
-_CANDIDATE, _TESTS = "<candidate>", "<tests>"
 
 
 def main() -> None:
     """Read the task, confine this process and run it."""
-    confine, isolate = _load("confine"), _load("isolate")
+    confine, isolate, harness = _load("confine"), _load("isolate"), _load("harness")
     confine.die_with_parent()
     task = json.loads(sys.stdin.buffer.readline())
     isolated = isolate.leave_network()
@@ -42,7 +40,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_NPROC, (_MAX_PROCESSES, _MAX_PROCESSES))
     isolate.forbid_writing_outside(Path(task["folder"]))
     _give_stdin(task["stdin"])
-    _report(task["result_descriptor"], run(task))
+    _report(task["result_descriptor"], run(harness, task))
     os._exit(0)
 
 
@@ -55,28 +53,17 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-def run(task: dict[str, Any]) -> dict[str, Any]:
+def run(harness: ModuleType, task: dict[str, Any]) -> dict[str, Any]:
     """Run candidate and tests; the token comes back only from behind the last test."""
-    namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
-    for source, name in ((task["candidate"], _CANDIDATE), (task["tests"], _TESTS)):
-        try:
-            # The sandboxed run of a program is what this process is for.
-            exec(compile(source, name, "exec"), namespace)  # noqa: S102
-        except MemoryError:
-            return {"memory": True}
-        except SystemExit as end:
-            if name == _TESTS and end.code not in (None, 0):
-                return {"failure": f"the tests end with status {end.code}"}
-        except BaseException as error:  # noqa: BLE001 - whatever a program raises is its result
-            return {"failure": _describe(error, name)}
+    try:
+        harness.run(task["candidate"], task["tests"])
+    except MemoryError:
+        return {"memory": True}
+    except harness.FailedError as error:
+        return {"failure": str(error)}
+    except harness.UntestedError as error:
+        return {"untested": str(error)}
     return {"token": task["token"]}
-
-
-def _describe(error: BaseException, name: str) -> str:
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
-    where = f" in line {lines[-1]}" if lines else ""
-    what = "the tests" if name == _TESTS else "the program"
-    return f"{what} raise{'' if name == _TESTS else 's'} {type(error).__name__}{where}: {error}"[:300]
 
 
 def _give_stdin(text: str) -> None:
