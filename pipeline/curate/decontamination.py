@@ -48,8 +48,9 @@ class Benchmark(Frozen):
 class Decontamination(ConfiguredStage):
     """Keeps traces that share no run of `run_words` words with a problem of a benchmark, in question or reasoning.
 
-    Words are compared without case, spacing and punctuation; a run with another number is another run. A benchmark's
-    problem that is shorter than a run matches only a question that is the same as a whole.
+    Words are compared without case, spacing, punctuation and notation (LaTeX, Unicode, Markdown); a run with another
+    number is another run. A benchmark's problem that is shorter than a run matches a question that is the same as a
+    whole, or that holds it with no number or sign beside it, where it has a number itself and six words or more.
     The passage and the benchmark's problem are the evidence in the rejection.
     """
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import polars as pl
 from pydantic import Field
 
 from tracewright.pipeline.curate.stage import EVIDENCE, ConfiguredStage
-from tracewright.pipeline.duplicates import DuplicateSettings, cluster_texts
+from tracewright.pipeline.duplicates import DuplicateSettings, cluster_problems, cluster_texts
 
 
 class NearDuplicates(ConfiguredStage):
@@ -35,7 +36,7 @@ class NearDuplicates(ConfiguredStage):
     def _problems(self, rows: pl.DataFrame) -> pl.DataFrame:
         problems = rows.group_by("problem_key").agg(pl.first("question_text"), pl.len().alias("traces"))
         problems = problems.sort("problem_key")
-        problems = problems.with_columns(self._clusters(problems["question_text"]))
+        problems = problems.with_columns(self._clusters(problems["question_text"], cluster_problems))
         order = problems.sort("traces", "problem_key", descending=[True, False])
         firsts = order.unique("cluster", keep="first", maintain_order=True)
         kept = firsts.select("cluster", kept="problem_key", kept_text="question_text")
@@ -50,7 +51,7 @@ class NearDuplicates(ConfiguredStage):
     def _traces(self, rows: pl.DataFrame) -> pl.DataFrame:
         placed = rows.select("problem_key", "text", "sample", "trace_id").with_row_index("place")
         order = placed.sort("sample", "trace_id")
-        order = order.with_columns(self._clusters(order["text"]))
+        order = order.with_columns(self._clusters(order["text"], cluster_texts))
         kept = pl.first("trace_id").over("problem_key", "cluster")
         found = order.with_columns(kept=kept).sort("place")
         away = pl.col("kept") != pl.col("trace_id")
@@ -59,6 +60,6 @@ class NearDuplicates(ConfiguredStage):
             pl.when(away).then("kept trace: " + pl.col("kept")).alias(EVIDENCE),
         )
 
-    def _clusters(self, texts: pl.Series) -> pl.Series:
+    def _clusters(self, texts: pl.Series, cluster: Callable[[list[str], DuplicateSettings], list[int]]) -> pl.Series:
         settings = DuplicateSettings(min_similarity=self.min_similarity)
-        return pl.Series("cluster", cluster_texts(texts.to_list(), settings), dtype=pl.Int64)
+        return pl.Series("cluster", cluster(texts.to_list(), settings), dtype=pl.Int64)

@@ -29,9 +29,10 @@ def cluster_problems(questions: Sequence[str], settings: DuplicateSettings | Non
     """For each question the place of the first of its cluster: questions of one cluster belong into one split.
 
     Two are in a cluster where they are near duplicates, or both near another one. Questions that differ in a number
-    are never in the same cluster.
+    are never in the same cluster, however many numbers they have.
     """
-    return cluster_texts(questions, settings)
+    settings = settings or DuplicateSettings()
+    return cluster_texts(questions, settings.model_copy(update={"max_differing_numbers": 0.0}))
 
 
 def cluster_texts(texts: Sequence[str], settings: DuplicateSettings | None = None) -> list[int]:
@@ -46,7 +47,7 @@ def cluster_texts(texts: Sequence[str], settings: DuplicateSettings | None = Non
     """
     settings = settings or DuplicateSettings()
     reading = _read(texts)
-    clusters = _Clusters(reading)
+    clusters = _Clusters(reading, settings.max_differing_numbers)
     for first, second in _similar_pairs(reading, settings.min_similarity):
         clusters.join(first, second)
     firsts = [clusters.find(place) for place in reading.unique_of]
@@ -146,8 +147,9 @@ class _ShingleSets:
 class _Clusters:
     """Disjoint sets of the unique texts, each with all its quantities and skeletons."""
 
-    def __init__(self, reading: _Reading) -> None:
+    def __init__(self, reading: _Reading, max_differing: float) -> None:
         self._tokens = reading.tokens
+        self._max_differing = max_differing
         self._parent = list(range(len(reading.tokens)))
         self._quantities: dict[int, Quantities] = {}
         self._skeletons = [{skeleton} for skeleton in reading.skeletons.tolist()]
@@ -162,12 +164,12 @@ class _Clusters:
     def join(self, first: int, second: int) -> None:
         """Make one of the two texts' clusters unless their quantities contradict each other."""
         into, other = self.find(first), self.find(second)
-        if into == other or differ_in_sum(self._tokens[first], self._tokens[second]):
+        if into == other or differ_in_sum(self._tokens[first], self._tokens[second], self._max_differing):
             return
         # The same words around other numbers: never together, however few the numbers.
         if not self._skeletons[into].isdisjoint(self._skeletons[other]):
             return
-        if differ_in_place(self._of(into), self._of(other)):
+        if differ_in_place(self._of(into), self._of(other), self._max_differing):
             return
         if len(self._of(into)) < len(self._of(other)):
             into, other = other, into

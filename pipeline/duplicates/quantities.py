@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from tracewright.pipeline.duplicates.tokens import is_quantity
+from tracewright.pipeline.duplicates.tokens import canonical, is_quantity
 
 Context = tuple[str, str]
 """The nearest words on both sides that are no numbers or signs; empty at the ends of the text."""
@@ -14,10 +14,6 @@ Run = tuple[str, ...]
 Quantities = dict[Context, set[tuple[Run, ...]]]
 """For each context what one or several texts have there: a run for each time that the text has the context, sorted."""
 
-MAX_DIFFERING_SHARE = 0.1
-"""In a long text a copying error may change a number; where more than a tenth differ, the text says something else.
-With fewer than ten numbers every one counts."""
-
 
 def collect_quantities(tokens: Sequence[str]) -> Quantities:
     """The text's numbers and signs by context."""
@@ -25,7 +21,7 @@ def collect_quantities(tokens: Sequence[str]) -> Quantities:
     before, run = "", list[str]()
     for token in tokens:
         if is_quantity(token):
-            run.append(token)
+            run.append(canonical(token))
             continue
         if run:
             found.setdefault((before, token), []).append(tuple(run))
@@ -36,22 +32,22 @@ def collect_quantities(tokens: Sequence[str]) -> Quantities:
     return {context: {tuple(sorted(runs))} for context, runs in found.items()}
 
 
-def differ_in_place(first: Quantities, second: Quantities) -> bool:
-    """Whether too many contexts hold different quantities in the two: neither the other's with whole runs left out.
+def differ_in_place(first: Quantities, second: Quantities, max_share: float) -> bool:
+    """Whether more than a share of the contexts hold different quantities: neither the other's without whole runs.
 
     What stands in a context that only one of them has does not count: a sentence may be missing from a copy.
     """
     small, large = (first, second) if len(first) <= len(second) else (second, first)
     differing = sum(context in large and not _agree(runs, large[context]) for context, runs in small.items())
-    return differing > MAX_DIFFERING_SHARE * len(small)
+    return differing > max_share * len(small)
 
 
-def differ_in_sum(first: Iterable[str], second: Iterable[str]) -> bool:
-    """Whether each text has too many quantities that the other lacks, wherever they stand: given 750 and asked for
-    4,000 is another problem than given 4,000 and asked for 750."""
-    mine, theirs = Counter(filter(is_quantity, first)), Counter(filter(is_quantity, second))
+def differ_in_sum(first: Iterable[str], second: Iterable[str], max_share: float) -> bool:
+    """Whether each text has more than a share of quantities that the other lacks, wherever they stand: given 750 and
+    asked for 4,000 is another problem than given 4,000 and asked for 750."""
+    mine, theirs = (Counter(map(canonical, filter(is_quantity, tokens))) for tokens in (first, second))
     differing = min((mine - theirs).total(), (theirs - mine).total())
-    return differing > MAX_DIFFERING_SHARE * min(mine.total(), theirs.total())
+    return differing > max_share * min(mine.total(), theirs.total())
 
 
 def merge(into: Quantities, other: Quantities) -> None:

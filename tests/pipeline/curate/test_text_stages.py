@@ -108,6 +108,32 @@ def test_a_passage_of_a_benchmark_is_found_in_the_question_and_in_the_reasoning(
     assert all(rejection.numbers["shared_words"] >= 5 for rejection in rejections)
 
 
+@pytest.mark.parametrize(
+    ("question", "row"),
+    [
+        ("Solve: What is 15 percent of 80? Put your answer into a box.", 1),
+        ("What is 15% of 80 + 3?", None),
+        ("What is 15% of 800?", None),
+        (r"compute sin 60° + ½", 2),
+        ("If f(x) = (3x - 2)/(x - 2), what is the value of f(−2) + f(−1) + f(0)?", 3),
+        ("If f(x) = (3x - 7)/(x - 2), what is the value of f(2) + f(1) + f(0)?", None),
+        ("I wonder: what is the value of x in this?", None),
+    ],
+)
+def test_a_benchmark_is_found_in_another_notation_and_short_problems_inside_a_question(
+    keep: Curate, make_trace: MakeTrace, tmp_path: Path, question: str, row: int | None
+) -> None:
+    exam = write_benchmark(
+        tmp_path,
+        "What is 15% of 80?",
+        r"Compute $\sin 60^\circ + \frac{1}{2}$.",
+        r"If $f(x) = \dfrac{3x-2}{x-2}$, what is the value of $f(-2) +f(-1)+f(0)$?",
+        "What is the value of x?",
+    )
+    _, rejections = keep([make_trace(question)], [Decontamination(benchmarks=(exam,))])
+    assert [json.loads(rejection.row)["row"] for rejection in rejections] == ([] if row is None else [row])
+
+
 def test_a_benchmark_that_can_be_read_in_part_only_is_refused(
     keep: Curate, make_trace: MakeTrace, tmp_path: Path
 ) -> None:
