@@ -16,8 +16,11 @@ Value = str | int | float | bool
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\", '"': '"', "'": "'"}
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
 _INT64_END = 2**63
+_INT64_DIGITS = 19
 _NEAR = 0.6
 """How alike a name must be to be suggested, from 0 to 1."""
+_ALIKE_LETTERS = 2
+"""With which two words begin alike: `id`, `conf`, `steps`."""
 
 
 def find_column(name: str) -> Column:
@@ -28,10 +31,38 @@ def find_column(name: str) -> Column:
     """
     if (column := COLUMNS.get(name)) is not None:
         return column
-    near = difflib.get_close_matches(name.lower(), COLUMNS, n=1, cutoff=_NEAR)
-    if near:
-        raise InputError(f"there is no column `{name}`: did you mean `{near[0]}` ({COLUMNS[near[0]].kind})?")
+    if (near := _find_near(name)) is not None:
+        raise InputError(f"there is no column `{name}`: did you mean `{near.name}` ({near.kind})?")
     raise InputError(f"there is no column `{name}`: there are {', '.join(COLUMNS)}")
+
+
+def find_holder(name: str) -> Column | None:
+    """The column that has this as one of its few values: `correct` is an outcome."""
+    return next((column for column in COLUMNS.values() if name in column.values), None)
+
+
+def _find_near(name: str) -> Column | None:
+    """The column of the nearest name, or that is stored under this one, or whose name has words that begin alike."""
+    name = name.lower()
+    stored = {column.source.rpartition(".")[2]: column for column in COLUMNS.values() if column.source}
+    if (column := stored.get(name.rpartition(".")[2])) is not None:
+        return column
+    if near := difflib.get_close_matches(name, COLUMNS, n=1, cutoff=_NEAR):
+        return COLUMNS[near[0]]
+    alike = {known: _count_alike(name, known) for known in COLUMNS}
+    best = max(alike, key=lambda known: (alike[known], -len(known)))
+    return COLUMNS[best] if alike[best] else None
+
+
+def _count_alike(name: str, known: str) -> int:
+    """How many words of a name begin as a word of the other does."""
+    words = known.split("_")
+    return sum(any(_is_alike(word, other) for other in words) for word in re.split(r"[_.]", name))
+
+
+def _is_alike(word: str, other: str) -> bool:
+    short, long = sorted((word.rstrip("s"), other.rstrip("s")), key=len)
+    return len(short) >= _ALIKE_LETTERS and long.startswith(short)
 
 
 def check_value(column: Column, value: Value) -> None:
@@ -87,9 +118,7 @@ def read_number(literal: str) -> int | float:
     Raises:
         InputError: it does not fit into 64 bits.
     """
-    number = float(literal) if set(literal) & set(".eE") else int(literal)
-    if isinstance(number, int) and not is_int64(number):
-        raise InputError(f"{literal} is too large: whole numbers have at most 64 bits")
+    number = float(literal) if set(literal) & set(".eE") else _read_whole(literal)
     if isinstance(number, float) and math.isinf(number):
         raise InputError(f"{literal} is too large: numbers go up to about 1.8e308")
     return number
@@ -133,6 +162,15 @@ def _is_time(value: str) -> bool:
     except (ValueError, OverflowError):
         return False
     return True
+
+
+def _read_whole(literal: str) -> int:
+    # Python refuses, with an error of its own, to read thousands of digits.
+    digits = literal.lstrip("-0") or "0"
+    number = int(digits) * (-1 if literal[0] == "-" else 1) if len(digits) <= _INT64_DIGITS else _INT64_END
+    if not is_int64(number):
+        raise InputError(f"{literal} is too large: whole numbers have at most 64 bits")
+    return number
 
 
 def _with_article(kind: ColumnKind) -> str:

@@ -20,12 +20,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from tracewright.pipeline.filter.columns import ColumnKind
+from tracewright.pipeline.filter.columns import Column, ColumnKind
 from tracewright.pipeline.filter.literals import (
     Value,
     check_order,
     check_value,
     find_column,
+    find_holder,
     read_number,
     read_string,
 )
@@ -143,13 +144,15 @@ class _Parser:
         return tree
 
     def _parse_test(self, name: Token) -> Filter:
-        column = self._at(name, lambda: find_column(name.text))
+        column = self._at(name, lambda: self._find_tested(name.text))
         if self._next.kind is TokenKind.OPERATOR:
             return self._parse_comparison(name)
         if self._take_if("is", "null"):
             return IsNull(name.text)
         if self._take_if("is", "not", "null"):
             return Not(IsNull(name.text))
+        if self._take_if("is"):
+            raise self._unexpected("`null` or `not null` (compare values with == and !=)")
         negated = self._take_if("not")
         if self._take_if("in"):
             tree: Filter = OneOf(name.text, self._parse_list(name))
@@ -160,6 +163,12 @@ class _Parser:
         else:
             return IsTrue(name.text)
         return Not(tree) if negated else tree
+
+    def _find_tested(self, name: str) -> Column:
+        holder = find_holder(name) if self._next.kind is not TokenKind.OPERATOR else None
+        if holder is not None:
+            raise InputError(f'`{name}` is a value of `{holder.name}` ({holder.kind}): write {holder.name} == "{name}"')
+        return find_column(name)
 
     def _parse_comparison(self, name: Token) -> Filter:
         operator = self._take()
@@ -185,11 +194,12 @@ class _Parser:
 
     def _parse_value(self, name: Token) -> Value:
         token = self._next
-        value = self._at(token, self._read_value)
-        self._at(token, lambda: check_value(find_column(name.text), value))
+        column = find_column(name.text)
+        value = self._at(token, lambda: self._read_value(column))
+        self._at(token, lambda: check_value(column, value))
         return value
 
-    def _read_value(self) -> Value:
+    def _read_value(self, column: Column) -> Value:
         token = self._take()
         if token.kind is TokenKind.STRING:
             return read_string(token.text)
@@ -197,7 +207,9 @@ class _Parser:
             return read_number(token.text)
         if token.kind is TokenKind.KEYWORD and token.text in ("true", "false"):
             return token.text == "true"
-        raise InputError("a value was expected here: a number, a text in quotes, true or false")
+        raise InputError(
+            f"a value was expected here: a number, a text in quotes, true or false{_advise(token, column)}"
+        )
 
     def _at(self, token: Token, step: Callable[[], ResultT]) -> ResultT:
         """Run a step; its error gets the token's place."""
@@ -205,3 +217,10 @@ class _Parser:
             return step()
         except InputError as error:
             raise point_at(self._text, token.position, str(error)) from None
+
+
+def _advise(token: Token, column: Column) -> str:
+    """What to write in the place of a token that is no value."""
+    if token.kind is TokenKind.NAME and column.kind is ColumnKind.TEXT:
+        return f'; did you mean "{token.text}"?'
+    return f"; write `{column.name} is null` where it is missing" if token.text == "null" else ""

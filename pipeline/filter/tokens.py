@@ -41,13 +41,27 @@ _PATTERN = re.compile(
     (?P<SPACE>\s+)
   | (?P<NUMBER>-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![A-Za-z0-9_.]))
   | (?P<STRING>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-  | (?P<NAME>[A-Za-z_][A-Za-z0-9_]*)
-  | (?P<OPERATOR>==|!=|>=|<=|>|<)
+  | (?P<NAME>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)
+  | (?P<OPERATOR>(?:==|!=|>=|<=|>|<)(?![=<>]))
   | (?P<MARK>[()\[\],])
     """,
     re.VERBOSE | re.DOTALL,
 )
 _HINTS = (
+    ("===", "write `==` to compare"),
+    ("<>", "write `!=` to compare"),
+    ("=>", "write `>=` to compare"),
+    ("=<", "write `<=` to compare"),
+    ("“", "write straight quotes"),
+    ("”", "write straight quotes"),
+    ("‘", "write straight quotes"),
+    ("’", "write straight quotes"),
+    ("`", "columns stand without quotes"),
+    ("%", "write 80% as 0.8"),
+    ("#", "a filter has no comments"),
+    ("+", "a filter does not calculate"),
+    ("*", "a filter does not calculate"),
+    ("/", "a filter does not calculate"),
     ("&&", "write `and`"),
     ("||", "write `or`"),
     ("=", "write `==` to compare"),
