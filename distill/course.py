@@ -14,7 +14,7 @@ from tracewright.distill.data import TrainingData, read_lessons
 from tracewright.distill.insides import LayerPairs
 from tracewright.distill.loss_config import Targets
 from tracewright.distill.stage_config import StageConfig
-from tracewright.distill.stored import check_stored
+from tracewright.distill.stored import check_sampled, check_stored
 from tracewright.distill.student import StudentShape, check_head, choose_shape
 from tracewright.distill.targets import LoadedTeacher, check_teacher, load_teacher
 from tracewright.pipeline.engines.checkpoint import identify_checkpoint
@@ -91,6 +91,8 @@ def prepare_course(
     release = open_release(config.release)
     if losses.output.weight and losses.output.targets is Targets.STORED:
         check_stored(release, losses.output)
+    if losses.output.weight and losses.output.targets is Targets.SAMPLED:
+        check_sampled(release, losses.output)
     teacher = load_teacher(config.teacher, weights=losses.needs_teacher or config.student.inherits)
     check_teacher(release, teacher, outputs=losses.needs_tokens)
     check_head(teacher.config)

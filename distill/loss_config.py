@@ -48,7 +48,8 @@ class Targets(StrEnum):
     STORED = "stored"
     """The top-k logprobs that the release carries, and a bucket for the rest."""
     SAMPLED = "sampled"
-    """The tokens that the teacher drew: an unbiased estimate of the forward KL, with more noise."""
+    """The tokens that the teacher drew: an unbiased estimate of the forward KL, with more noise. Without stored
+    logprobs at the temperature that they were drawn at alone. What a release leaves out is not estimated."""
 
 
 class Schedule(StrEnum):
@@ -82,8 +83,8 @@ class OutputConfig(Frozen):
     """Of jsd: the teacher's share of the mixture."""
     targets: Targets = Targets.TEACHER
     logprobs: ConfigPath | None = None
-    """Of stored targets: a file that `tracewright teacher logprobs` made of the release; the release's own where left
-    out."""
+    """Of stored targets, and of drawn ones at another temperature: a file that `tracewright teacher logprobs` made of
+    the release; the release's own where left out."""
 
     @model_validator(mode="after")
     def _check_estimator(self) -> Self:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from tracewright.distill.loss_config import TEXT_ONLY, LossConfig
+from tracewright.distill.loss_config import TEXT_ONLY, LossConfig, Targets
 from tracewright.schemas.base import Frozen
 
 _ANNEALED = {"temperature": "generation", "schedule": "annealed"}
@@ -107,10 +107,21 @@ class StageConfig(Frozen):
     def _check_one_of_them(self) -> Self:
         if self.reward is not None and self.on_policy is not None:
             raise ValueError("reward and on_policy are two ways to learn from own texts: make two stages of them")
-        if self.on_policy is not None and (not self.losses.output.weight or not self.losses.needs_teacher):
+        output = self.losses.output
+        if self.on_policy is not None and (not output.weight or output.targets is not Targets.TEACHER):
             raise ValueError(
                 f"the stage {self.name} has the teacher score what the student writes, but no output loss from the "
                 "loaded teacher: give it losses: {output: {divergence: reverse_kl}}"
+            )
+        if self.on_policy is not None and self.losses.total != output.weight:
+            raise ValueError(
+                f"the stage {self.name} learns from what the student writes, where the teacher has neither text nor "
+                "maps: leave trace, attention and hidden out of its losses"
+            )
+        if self.reward is not None and self.losses != TEXT_ONLY:
+            raise ValueError(
+                f"the stage {self.name} is paid and has no use for losses: leave them out, or make a stage of its own "
+                "of them"
             )
         return self
 

@@ -8,9 +8,9 @@ from tracewright.distill.course import Course
 from tracewright.distill.data import Lesson
 from tracewright.distill.insides import TeacherInsides
 from tracewright.distill.learning import Taught
-from tracewright.distill.loss_config import Targets
+from tracewright.distill.loss_config import OutputConfig, Targets
 from tracewright.distill.losses import SampledDistribution, Teaching
-from tracewright.distill.stored import StoredDistributions, read_table
+from tracewright.distill.stored import StoredDistributions, drawing_temperature, list_temperatures, read_table
 from tracewright.distill.targets import TeacherLogits
 
 
@@ -22,12 +22,15 @@ class TeachingSource:
         self._output = config.output
         self._logits: TeacherLogits | None = None
         self._stored: StoredDistributions | None = None
+        self._drawing = 1.0
         self._insides: TeacherInsides | None = None
         if config.output.weight and config.output.targets is Targets.TEACHER:
             self._logits = TeacherLogits(course.teacher, lessons)
-        if config.output.weight and config.output.targets is Targets.STORED:
+        if config.output.weight and config.output.targets is Targets.SAMPLED:
+            self._drawing = drawing_temperature(course.release)
+        if config.output.weight and _needs_stored(config.output, self._drawing):
             table = read_table(course.release, config.output)
-            self._stored = StoredDistributions(table, lessons, course.teacher.identity.tokenizer_hash)
+            self._stored = StoredDistributions(table, lessons, course.teacher.identity)
         if course.pairs:
             self._insides = TeacherInsides(course.teacher, course.pairs, config.attention)
             self._insides.fill(lessons)
@@ -38,11 +41,21 @@ class TeachingSource:
         return Taught(self._teaching(lessons, fraction), insides)
 
     def _teaching(self, lessons: Sequence[Lesson], fraction: float) -> Teaching | None:
+        output = self._output
+        if not output.weight:
+            return None
         if self._logits is not None:
             return self._logits.of(lessons)
-        if self._stored is not None:
-            temperature = self._output.temperature * self._output.schedule.factor(fraction)
-            return self._stored.of(lessons, temperature)
-        if self._output.weight:
+        temperature = output.temperature * output.schedule.factor(fraction)
+        if output.targets is Targets.SAMPLED and temperature == self._drawing:
             return SampledDistribution.drawn([token for one in lessons for token in one.example.completion])
-        return None
+        assert self._stored is not None  # noqa: S101
+        if output.targets is Targets.SAMPLED:
+            return self._stored.drawn(lessons, temperature, self._drawing)
+        return self._stored.of(lessons, temperature)
+
+
+def _needs_stored(output: OutputConfig, drawing: float) -> bool:
+    if output.targets is Targets.SAMPLED:
+        return set(list_temperatures(output)) != {drawing}
+    return output.targets is Targets.STORED

@@ -30,7 +30,7 @@ class SampledDistribution:
 
     @classmethod
     def drawn(cls, tokens: Sequence[int]) -> SampledDistribution:
-        """One token a position, drawn at temperature 1 and learnt at it."""
+        """One token a position, learnt at the temperature that it was drawn at."""
         tokens_N_S = torch.tensor(tokens)[:, None]
         return cls(tokens_N_S, torch.ones(tokens_N_S.shape), torch.zeros(tokens_N_S.shape))
 

@@ -91,7 +91,7 @@ def _make_release(folder: Path, traces: list[Trace]) -> Path:
     return folder / "release"
 
 
-def _make_trace(question: str, text: str, level: int = 1, answer: str = "0", **teacher: str) -> Trace:
+def _make_trace(question: str, text: str, level: int = 1, answer: str = "0", **teacher: Any) -> Trace:
     problem = Problem.model_validate({"question": question, "answer": answer, "level": level, "source": "worked"})
     ref = _make_teacher(**teacher)
     step = {"text": text, "span": {"start": 0, "end": len(text)}, "check": {"outcome": "unchecked", "reason": "-"}}
@@ -113,7 +113,9 @@ def _make_trace(question: str, text: str, level: int = 1, answer: str = "0", **t
     )
 
 
-def _make_teacher(**fields: str) -> TeacherRef:
+def _make_teacher(**fields: Any) -> TeacherRef:
+    """`fields` are its own or those of its sampling."""
     identity = identify_checkpoint(str(embedded.checkpoint_path()), None)
+    drawn = {name: fields.pop(name) for name in tuple(fields) if name in Sampling.model_fields}
     known = {"model": embedded.NAME, "dtype": "float32", **vars(identity), **fields}
-    return TeacherRef.model_validate({**known, "sampling": Sampling()})
+    return TeacherRef.model_validate({**known, "sampling": Sampling(**drawn)})

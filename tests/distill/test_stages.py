@@ -95,6 +95,23 @@ def test_a_first_stage_that_pays_an_untrained_student_is_refused(make_config: Ma
         staged(make_config, "output", "output")
 
 
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        ({"on_policy": {}, "losses": {"output": 1, "trace": 1}}, "leave trace, attention and hidden out of its losses"),
+        (
+            {"on_policy": {}, "losses": {"output": {"targets": "stored"}, "attention": 1}},
+            "no output loss from the load",
+        ),
+        ({"reward": {}, "losses": {"output": 1}}, "is paid and has no use for losses"),
+        ({"reward": {}, "on_policy": {}}, "make two stages of them"),
+    ],
+)
+def test_a_stage_of_own_texts_takes_no_losses_that_it_can_not_learn(stage: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        StageConfig.model_validate({"name": "own", **stage})
+
+
 def test_the_temperature_falls_with_the_whole_training() -> None:
     annealed, second = Schedule.ANNEALED, Part(0.5, 1.0)
     assert [annealed.factor(f) for f in (0.0, 0.3, 0.34, 0.6, 0.67, 1.0)] == [1.5, 1.5, 1.0, 1.0, 0.8, 0.8]
