@@ -68,7 +68,9 @@ class CommandReader(Cursor, ABC):
     def _group(self, token: Token) -> Tree: ...
 
     def _absolute(self) -> Tree:
+        self._open_bars += 1
         tree = self._sum()
+        self._open_bars -= 1
         self._expect(MARK, "|")
         return Operation("abs", (tree,))
 

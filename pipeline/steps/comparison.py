@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
-from tracewright.pipeline.steps.chains import Chain, Comparison, Side
+from tracewright.pipeline.steps.chains import Chain, Comparison, Side, make_side
+from tracewright.pipeline.steps.doubts import find_doubt, relative_difference, share_dimension
 from tracewright.pipeline.steps.evaluation import MODES, PLAIN, Mode, evaluate
-from tracewright.pipeline.steps.trees import Literal, Name, iterate_nodes
-from tracewright.pipeline.steps.units import get_unit
+from tracewright.pipeline.steps.trees import POINT, Operation, Tree
 from tracewright.pipeline.steps.values import Number, UndefinedValueError, are_equal, as_fraction, format_number
 from tracewright.schemas import CheckOutcome
 
 APPROXIMATION_TOLERANCE = Fraction(3, 100)
 """`≈` holds within 3 % …"""
-APPROXIMATION_LIMIT = Fraction(15, 100)
-"""… and fails beyond 15 %: between the two nothing is said."""
 _ORDERINGS = {"<", ">", "<=", ">="}
 
 
@@ -49,6 +48,8 @@ def compare(
 
     `is_computed` says that the claim is a computation, as an annotation is, even where it is a number and a number.
     """
+    if _is_point(left) and _is_point(right):
+        return _compare_points(left, relation, right, names)
     if left.names and not names:
         return Comparison(CheckOutcome.UNCHECKED, note="an equation with names")
     try:
@@ -63,19 +64,45 @@ def compare(
         return found
     if _has_two_signs(left) or _has_two_signs(right):
         return _compare_signs(left, relation, right, names, first, second)
-    if _holds(relation, first, second, left, right):
+    if _holds(relation, _Reading(first, _decimals(left, PLAIN)), _Reading(second, _decimals(right, PLAIN))):
         return Comparison(CheckOutcome.HOLDS, first, second)
-    if any(_holds(relation, a, b, left, right) for a, b in _other_readings(left, right, names)):
+    if any(_holds(relation, a, b) for a, b in _other_readings(left, right, names)):
         return Comparison(CheckOutcome.HOLDS, first, second)
-    note = _find_doubt(left, relation, right, first, second, is_computed, defined)
+    note = find_doubt(left, relation, right, first, second, is_computed, defined)
     if note:
         return Comparison(CheckOutcome.UNCHECKED, first, second, note)
     return Comparison(CheckOutcome.FAILS, first, second, _describe_units(left, right, names))
 
 
+def _is_point(side: Side) -> bool:
+    tree = side.trees[0]
+    return isinstance(tree, Operation) and tree.operator == POINT
+
+
+def _compare_points(left: Side, relation: str, right: Side, names: Mapping[str, Number]) -> Comparison:
+    """`(8/2, 3 + 3) = (4, 6)`: coordinate by coordinate. Where nothing is worked out, it may be another notation."""
+    pairs = [
+        (make_side(left.start, left.end, (one,)), make_side(right.start, right.end, (other,)))
+        for one, other in zip(_parts(left), _parts(right), strict=False)
+    ]
+    parts = [compare(one, relation, other, names, is_computed=True) for one, other in pairs]
+    if len(_parts(left)) == len(_parts(right)) and all(part.outcome is CheckOutcome.HOLDS for part in parts):
+        return Comparison(CheckOutcome.HOLDS)
+    failed = next((part for part in parts if part.outcome is CheckOutcome.FAILS), None)
+    is_worked = left.is_clean and right.is_clean and any(one.decimals is None for one, _ in pairs)
+    if failed is not None and is_worked and relation == "=":
+        return failed
+    return Comparison(CheckOutcome.UNCHECKED, note="a list of numbers")
+
+
+def _parts(side: Side) -> tuple[Tree, ...]:
+    tree = side.trees[0]
+    return tree.arguments if isinstance(tree, Operation) else ()
+
+
 def _describe_units(left: Side, right: Side, names: Mapping[str, Number]) -> str:
     """Of two measures in different units: what they come to in the same one."""
-    if not _share_dimension(left, right):
+    if not share_dimension(left, right):
         return ""
     try:
         first, second = evaluate(left.trees[0], names, MODES[-1]), evaluate(right.trees[0], names, MODES[-1])
@@ -147,18 +174,33 @@ MAX_SHOWN_DECIMALS = 10
 """Digits beyond the tenth are what floating point left."""
 
 
-def _holds(relation: str, left: Number, right: Number, left_side: Side, right_side: Side) -> bool:
+class _Reading(NamedTuple):
+    """The value of a side in one of its readings, and the decimals of it that are shown (see `Side`)."""
+
+    value: Number
+    decimals: int | None
+
+
+def _decimals(side: Side, mode: Mode) -> int | None:
+    """The decimals that a side shows: two more where a percent sign is applied, so that 12% is no rounding of 0.15."""
+    if side.decimals is None or not mode.percent or "percent" not in side.marks:
+        return side.decimals
+    return max(side.decimals, 0) + 2
+
+
+def _holds(relation: str, left: _Reading, right: _Reading) -> bool:
+    first, second = left.value, right.value
     if relation in _ORDERINGS:
-        return _is_ordered(relation, left, right)
+        return _is_ordered(relation, first, second)
     if relation == "!=":
-        return not are_equal(left, right)
-    if left == right or are_equal(left, right):
+        return not are_equal(first, second)
+    if first == second or are_equal(first, second):
         return True
-    if right_side.decimals is not None and is_rounding(left, right, right_side.decimals):
+    if right.decimals is not None and is_rounding(first, second, right.decimals):
         return True
-    if left_side.decimals is not None and is_rounding(right, left, left_side.decimals):
+    if left.decimals is not None and is_rounding(second, first, left.decimals):
         return True
-    return relation == "~" and _relative_difference(left, right) <= APPROXIMATION_TOLERANCE
+    return relation == "~" and relative_difference(first, second) <= APPROXIMATION_TOLERANCE
 
 
 def _is_ordered(relation: str, left: Number, right: Number) -> bool:
@@ -168,13 +210,7 @@ def _is_ordered(relation: str, left: Number, right: Number) -> bool:
     return is_less == (relation[0] == "<")
 
 
-def _relative_difference(left: Number, right: Number) -> Fraction:
-    first, second = as_fraction(left), as_fraction(right)
-    scale = max(abs(first), abs(second))
-    return abs(first - second) / scale if scale else Fraction(0)
-
-
-def _other_readings(left: Side, right: Side, names: Mapping[str, Number]) -> Iterator[tuple[Number, Number]]:
+def _other_readings(left: Side, right: Side, names: Mapping[str, Number]) -> Iterator[tuple[_Reading, _Reading]]:
     """The values in all other readings: ambiguous forms, percent signs and units applied or not."""
     if len(left.trees) == 1 == len(right.trees) and not (left.marks or right.marks):
         return
@@ -184,60 +220,10 @@ def _other_readings(left: Side, right: Side, names: Mapping[str, Number]) -> Ite
             yield first, second
 
 
-def _readings(side: Side, names: Mapping[str, Number]) -> Iterator[Number]:
+def _readings(side: Side, names: Mapping[str, Number]) -> Iterator[_Reading]:
     for tree in side.trees:
         for mode in MODES if side.marks else (PLAIN,):
             try:
-                yield evaluate(tree, names, mode)
+                yield _Reading(evaluate(tree, names, mode), _decimals(side, mode))
             except UndefinedValueError:
                 continue
-
-
-def _find_doubt(
-    left: Side, relation: str, right: Side, first: Number, second: Number, is_computed: bool, defined: Collection[str]
-) -> str:
-    """Why unequal sides are no error for sure; empty where they are one."""
-    if not (left.is_clean and right.is_clean):
-        return "the expression may be a part of a longer one"
-    if right.names or (left.names and not _is_made_of(left, defined)):
-        return "an equation with names: a condition or a definition"
-    is_real = isinstance(first, Decimal) or isinstance(second, Decimal)
-    if is_real and relation not in _ORDERINGS and _relative_difference(first, second) < Fraction(1, 100):
-        return "a rounded value of a real number"
-    if relation == "~" and _relative_difference(first, second) <= APPROXIMATION_LIMIT:
-        return "a rough approximation"
-    if relation == "mod":
-        return "a congruence without its modulus"
-    if is_computed and left.decimals is not None and (left.has_unit or left.has_lead_in):
-        return "words in a computation"
-    is_pair = left.decimals is not None and right.is_quantity
-    if not is_computed and left.is_quantity and (is_pair or left.has_unit or left.has_lead_in):
-        return "" if _share_dimension(left, right) else "a quantity that is described, not computed"
-    if _measures(left) and _measures(right) and _measures(left) != _measures(right):
-        return "two different units"
-    if (left.has_unit or right.has_unit) and _is_rescaled(first, second):
-        return "the same digits in another unit"
-    return ""
-
-
-def _is_made_of(side: Side, names: Collection[str]) -> bool:
-    """Whether the side combines two or more of the names and has no number in it."""
-    nodes = list(iterate_nodes(side.trees[0]))
-    if any(isinstance(node, Literal) for node in nodes) or isinstance(side.trees[0], Name):
-        return False
-    return all(name in names for name in side.names)
-
-
-def _is_rescaled(left: Number, right: Number) -> bool:
-    first, second = as_fraction(left), as_fraction(right)
-    return any(first * scale == second or second * scale == first for scale in (100, 1000, 10**6))
-
-
-def _measures(side: Side) -> set[str]:
-    return {get_unit(mark[5:]).dimension for mark in side.marks if mark.startswith("unit:")}
-
-
-def _share_dimension(left: Side, right: Side) -> bool:
-    """Whether both sides measure the same in different units, as a conversion does."""
-    measured = _measures(left)
-    return len(measured) == 1 and measured == _measures(right) and left.marks != right.marks

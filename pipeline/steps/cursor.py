@@ -20,6 +20,7 @@ class Cursor:
         self._tokens = tokens
         self._position = 0
         self._depth = 0
+        self._open_bars = 0
 
     def _peek(self, kind: str, text: str | None = None) -> bool:
         if self._position >= len(self._tokens):

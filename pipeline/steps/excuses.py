@@ -44,6 +44,8 @@ class Place(NamedTuple):
     """The relation before the left side; empty where the left side is the first."""
     following: str = ""
     """How the next step begins."""
+    is_formula: bool = False
+    """Whether the step holds LaTeX, where `<` is no arrow and no quote."""
 
 
 def excuse(comparison: Comparison, place: Place, annotations: Sequence[Annotation]) -> Comparison:
@@ -58,9 +60,9 @@ def excuse(comparison: Comparison, place: Place, annotations: Sequence[Annotatio
         return _doubt(comparison, "the result stands in a rate")
     if _is_range(place):
         return _doubt(comparison, "the left side may be a range")
-    if place.relation_before in _ORDERINGS:
+    if place.relation_before in _ORDERINGS and not place.is_formula:
         return _doubt(comparison, "an equation in a chain of inequalities")
-    if _is_denied(place):
+    if is_denied(place):
         return _doubt(comparison, "the author says that it does not hold")
     for annotation in annotations:
         if _is_shown_by(annotation, place):
@@ -72,7 +74,7 @@ def _doubt(comparison: Comparison, note: str) -> Comparison:
     return comparison._replace(outcome=CheckOutcome.UNCHECKED, note=note)
 
 
-def _is_denied(place: Place) -> bool:
+def is_denied(place: Place) -> bool:
     """`so 6 = 3, a contradiction`: also where the next step begins with these words."""
     end = place.offset + place.right.end
     behind = (place.text[end : end + MAX_DENIAL_CHARACTERS] + place.following)[:MAX_DENIAL_CHARACTERS]

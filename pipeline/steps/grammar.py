@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from tracewright.pipeline.steps.commands import CLOSERS, FRACTIONS, FUNCTIONS, CommandReader, starts_factor
 from tracewright.pipeline.steps.cursor import SyntaxLimitError
 from tracewright.pipeline.steps.lexer import (
+    BREAK,
     CLOSE,
     COMMAND,
     MARK,
@@ -25,7 +26,7 @@ from tracewright.pipeline.steps.lexer import (
     Token,
     read_number,
 )
-from tracewright.pipeline.steps.trees import Literal, Operation, Tree
+from tracewright.pipeline.steps.trees import POINT, Literal, Operation, Tree
 
 MAX_EXPRESSION_TOKENS = 400
 MAX_BASE = 36
@@ -82,9 +83,15 @@ class _Parser(CommandReader):
                 self.is_ambiguous = self.is_ambiguous or divided
                 factor = self._power()
                 tree = self._join(tree, factor, divided)
+            elif self._opens_bars(token):
+                tree = Operation("*", (tree, self._power()))
             else:
                 break
         return tree
+
+    def _opens_bars(self, token: Token) -> bool:
+        """`\\frac12 |4 - 10|`: behind a factor a bar opens where none is open."""
+        return token.kind == MARK and token.text == "|" and not self._open_bars
 
     def _multiply(self, tree: Tree, token: Token) -> Tree:
         if token.text == "of":
@@ -119,8 +126,13 @@ class _Parser(CommandReader):
         return Operation("*", (tree, factor))
 
     def _may_follow_number(self) -> bool:
-        """A number directly after a factor is a product only after a closing bracket, as in `(3)4`."""
-        return self._tokens[self._position - 1].kind == CLOSE
+        """A number directly after a factor is a product only after a bracket or a factorial: `(3)4`, `4!\\,2!`.
+
+        After `! ` a new sentence may begin.
+        """
+        previous = self._tokens[self._position - 1]
+        is_factorial = previous.text == "!" and self._tokens[self._position].start > previous.end + 1
+        return previous.kind == CLOSE or is_factorial
 
     def _signed(self) -> Tree:
         if self._peek(OPERATOR) and self._tokens[self._position].text in "+-±":
@@ -240,10 +252,20 @@ class _Parser(CommandReader):
         top, _, bottom = (self._take() for _ in range(3))
         return Operation("/", (Literal(int(top.text), -1), Literal(int(bottom.text), -1)))
 
+    def _point(self, first: Tree) -> Tree:
+        """`(3, 4)`: coordinates, or whatever else is written so."""
+        parts = [first]
+        while self._peek(BREAK, ","):
+            self._take()
+            parts.append(self._sum())
+        return Operation(POINT, tuple(parts))
+
     def _group(self, token: Token) -> Tree:
         tree = self._sum()
         if token.text == "{" and self._peek(COMMAND, "\\choose"):
             self._take()
             tree = Operation("binomial", (tree, self._sum()))
+        elif token.text == "(" and self._peek(BREAK, ","):
+            tree = self._point(tree)
         self._expect(CLOSE, CLOSERS[token.text])
         return tree

@@ -142,8 +142,8 @@ def read_number(text: str) -> tuple[Number, int] | None:
 
 def _tokenize_part(pattern: re.Pattern[str], text: str, start: int, end: int) -> list[Token]:
     tokens: list[Token] = []
-    # Spaces at the end, which no token follows, would be tried from each of them.
-    end = start + len(text[start:end].rstrip())
+    # Spaces at the end, which no token follows, would be tried from each of them. One stays: it tells a bullet.
+    end = min(end, start + len(text[start:end].rstrip()) + 1)
     for match in pattern.finditer(text, start, end):
         group = match.lastgroup or ""
         begin, stop = match.span(group)

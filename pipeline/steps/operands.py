@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tracewright.pipeline.steps.commands import FUNCTIONS
 from tracewright.pipeline.steps.lexer import (
     BREAK,
     CLOSE,
@@ -89,8 +90,8 @@ class _Reader:
         elif kind == OPERATOR:
             return self._read_operator(index, token)
         elif kind in (STOP, BREAK):
-            if kind == BREAK and token.text == "," and self._current.tokens:
-                self._current.tokens.append(token)
+            if token.text == "," and self._current.tokens and (kind == BREAK or self._is_in_brackets()):
+                self._current.tokens.append(token._replace(kind=BREAK))
             else:
                 self._break(is_clean=False)
         elif kind == PERCENT or (kind == MARK and token.text != "|"):
@@ -107,6 +108,11 @@ class _Reader:
             return False
         last = self._current.tokens[-1]
         return last.kind in _ENDS_OPERAND or (last.kind == COMMAND and last.text not in _TAKES_ARGUMENT)
+
+    def _is_in_brackets(self) -> bool:
+        """`(12,18)`: two numbers and no decimal comma, or at least nothing that is computed with."""
+        depth = sum((token.text == "(") - (token.text == ")") for token in self._current.tokens)
+        return depth > 0
 
     def _is_word(self, index: int) -> bool:
         """A letter before a word or after a number is a word itself (`A robe`, `5 M&Ms`), unless a sign follows."""
@@ -161,6 +167,9 @@ class _Reader:
         has_operand = self._ends_operand() or self._words is not None
         if token.text == "of":
             return self._read_of(has_operand, following)
+        if token.text == "^" and self._ends_in_function():
+            self._current.tokens.append(token)
+            return 1
         if has_operand and following is not None and following.kind == WORDS and self._joins_unit(token, following):
             self._current.has_unit = True
             self._current.is_clean = self._current.is_clean and not (token.text == "/" and self._divides())
@@ -179,6 +188,11 @@ class _Reader:
             return 1
         self._current.tokens.append(token)
         return 1
+
+    def _ends_in_function(self) -> bool:
+        """`\\sin^2 x`: the power stands before what the function is of."""
+        last = self._current.tokens[-1] if self._current.tokens else None
+        return last is not None and last.kind == COMMAND and last.text in FUNCTIONS
 
     def _joins_unit(self, token: Token, following: Token) -> bool:
         """`$3/hour`, `3-pack`: what follows is a part of the unit."""
@@ -264,9 +278,12 @@ class _Reader:
         return last is not None and last.kind == NUMBER and last.end + 1 == token.start
 
     def _ends_number(self) -> bool:
-        """Whether a number stands before that is no subscript, as the base of a logarithm is."""
+        """Whether a number stands before that belongs to no function, as a logarithm's base and a sine's power do."""
         tokens = self._current.tokens
-        return bool(tokens) and tokens[-1].kind == NUMBER and not (len(tokens) > 1 and tokens[-2].text == "_")
+        if not tokens or tokens[-1].kind != NUMBER:
+            return False
+        is_power = len(tokens) > 2 and tokens[-2].text == "^" and tokens[-3].text in FUNCTIONS
+        return not is_power and not (len(tokens) > 1 and tokens[-2].text == "_")
 
     def _leads_number(self, index: int) -> bool:
         following = self._member[index + 1] if index + 1 < len(self._member) else None
@@ -302,7 +319,8 @@ class _Reader:
 
 
 def _has_operator(segment: Segment) -> bool:
-    return any(token.kind == OPERATOR for token in segment.tokens)
+    """Whether it computes something: a sign before its first number does not."""
+    return any(token.kind == OPERATOR for token in segment.tokens[1:])
 
 
 def _ends_in_fraction(tokens: Sequence[Token]) -> bool:

@@ -123,7 +123,8 @@ def _split_statements(tokens: Sequence[Token], follows: str) -> list[tuple[list[
                 before = token.text
             depth = 0
             continue
-        depth += (token.kind == OPEN) - (token.kind == CLOSE)
+        # A bracket whose partner was left behind (the arrow in `\\lim_{x \\to 3}`) closes nothing here.
+        depth = max(0, depth + (token.kind == OPEN) - (token.kind == CLOSE))
         current.append(token)
     if current:
         statements.append((current, before))

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from tracewright.pipeline.steps.values import Number
 
+POINT = "point"
+"""The operator of numbers in brackets with commas between them: it has no value, but parts."""
+
 
 class Literal(NamedTuple):
     """A number as it is written; `decimals` is −1 for an integer."""

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import re
+
 from tracewright.pipeline.steps.annotations import check_annotation
 from tracewright.pipeline.steps.answers import find_answer
 from tracewright.pipeline.steps.chains import Chain, Comparison, Side
 from tracewright.pipeline.steps.claims import Claim, Finding, make_claim, quote, summarize
 from tracewright.pipeline.steps.comparison import compare
+from tracewright.pipeline.steps.contradictions import find_contradiction
 from tracewright.pipeline.steps.corrections import withdraw_within
 from tracewright.pipeline.steps.definitions import check_template, is_miscopied
 from tracewright.pipeline.steps.equations import IDENTITY
 from tracewright.pipeline.steps.evaluation import evaluate
-from tracewright.pipeline.steps.excuses import Place, excuse
+from tracewright.pipeline.steps.excuses import Place, excuse, is_denied
 from tracewright.pipeline.steps.final import check_answer
 from tracewright.pipeline.steps.memory import Memory, Standing
 from tracewright.pipeline.steps.miscopies import check_copies
 from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS, StepReading, read_step
+from tracewright.pipeline.steps.solutions import Solution, contradicts, solve
 from tracewright.pipeline.steps.sources import find_sources
 from tracewright.pipeline.steps.trees import Name
-from tracewright.pipeline.steps.values import Number, UndefinedValueError
+from tracewright.pipeline.steps.values import Number, UndefinedValueError, format_number
 from tracewright.pipeline.steps.worked import check_worked_line
 from tracewright.schemas import CheckOutcome, StepCheck
 
 MAX_CLAIMS_PER_STEP = 400
 _NO_CONTINUATION = {"", ")", "]", "}"}
 """What stands before a relation that continues nothing."""
+_SENTENCE_REACH = 100
+"""Characters before an equation in which its sentence is looked for."""
+_SENTENCE_END = re.compile(r"[.!?]\s")
 _LOST_CHAIN = "the step goes on from a line that is no expression"
 
 
@@ -51,6 +58,8 @@ class _StepWalk:
         self._depends: set[int] = set()
         self._results: list[Number] = []
         self._lost_chain = False
+        self._solution: tuple[Solution, int] | None = None
+        """Of the last equation in one unknown, and where that ends."""
 
     def run(self) -> Finding:
         self._memory.has_formulas = self._memory.has_formulas or self._reading.has_formulas
@@ -174,12 +183,47 @@ class _StepWalk:
             before = chain.relations[place - 1] if place else ""
             comparison = excuse(
                 comparison,
-                Place(self._text, offset, left, right, following, before, self._following),
+                Place(self._text, offset, left, right, following, before, self._following, self._reading.has_formulas),
                 self._reading.annotations,
             )
-        if left.names or right.names or comparison.left is None:
-            comparison = self._derive(left, relation, right, comparison)
+        if not (left.names or right.names or comparison.left is None):
+            return comparison
+        comparison = self._derive(left, relation, right, comparison)
+        if relation == "=" and chain.modulus is None:
+            where = Place(self._text, offset, left, right, None, "", self._following)
+            if comparison.outcome is CheckOutcome.UNCHECKED:
+                comparison = self._refute(comparison, where, is_continued=place > 0)
+            if place == 0:
+                comparison = self._compare_solutions(comparison, where)
+        if comparison.outcome is not CheckOutcome.FAILS:
+            memory.equations.add(left.trees[0], relation, right.trees[0], self._index)
         return comparison
+
+    def _refute(self, comparison: Comparison, place: Place, *, is_continued: bool) -> Comparison:
+        """The failure of an equation that holds for no value of its names, unless its author says so."""
+        start = place.offset + place.left.start
+        before = _SENTENCE_END.split(self._text[max(0, start - _SENTENCE_REACH) : start])[-1]
+        note = find_contradiction(place.left, place.right, before, is_continued=is_continued)
+        return self._fail(comparison, place, note)
+
+    def _compare_solutions(self, comparison: Comparison, place: Place) -> Comparison:
+        """The failure of an equation in one unknown that is said to follow from another with another solution."""
+        before, solution = self._solution, solve(place.left, place.right)
+        self._solution = None if solution is None else (solution, place.offset + place.right.end)
+        if before is None or solution is None:
+            return comparison
+        between = self._text[before[1] : place.offset + place.left.start]
+        if not contradicts(before[0], solution, between):
+            return comparison
+        values = format_number(before[0].value), format_number(solution.value)
+        return self._fail(
+            comparison, place, f"{solution.name} is {values[0]} by the equation before and {values[1]} by this"
+        )
+
+    def _fail(self, comparison: Comparison, place: Place, note: str) -> Comparison:
+        if not note or is_denied(place) or "mod" in self._text.lower():
+            return comparison
+        return Comparison(CheckOutcome.FAILS, note=note)
 
     def _check_definition(self, chain: Chain, offset: int) -> None:
         """A name that was defined before must stand for the same expression; else it is defined here."""
@@ -210,7 +254,6 @@ class _StepWalk:
                 comparison = Comparison(CheckOutcome.HOLDS)
                 if source != IDENTITY and source != self._index:
                     self._depends.add(source)
-        equations.add(left.trees[0], relation, right.trees[0], self._index)
         return comparison
 
     def _conclude(self, offset: int, chain: Chain, last: Number | None) -> None:
