@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tracewright.pipeline.verify.comparison.mathematics import compare_mathematics, prepare
@@ -41,6 +41,9 @@ _LAST = re.compile(r"(?:\b(?i:is|so|thus|hence|therefore)|[:,])\s*[*(\[]*(?P<let
 _LONE = re.compile(r"^[\s*(\[]*(?P<letter>[A-J])[\s*)\].:]*$", re.MULTILINE)
 _GOES_WITH = re.compile(r"\b(?:go|going|went) with\s+(?:option\s+)?[*(\[]*(?P<letter>[A-J])(?![\w'’])")
 _LISTED = re.compile(r"[ \t*_>-]{0,8}[(\[]?(?P<letter>[A-J])[)\].:][ \t]")
+_LISTED_INLINE = re.compile(
+    r"(?<![\w(])\(?(?P<letter>[A-J])\)[ \t]*(?P<option>[^\n]{1,200}?)[ \t,;]*(?=\s\(?[A-J]\)|\n|$)"
+)
 _MAX_OPTION_CHARS = 200
 _RUN_OF_LETTERS = re.compile(r"A?B?C?D?E?F?G?")
 _COMMAND = re.compile(r"\\(?:textbf|textit|textrm|text|mathrm|mathbf|boxed|mbox)\b\s*|\\[ ,;]|[{}$]|\\[()\[\]]|\*\*")
@@ -142,18 +145,25 @@ def _names_other_option(pick: Pick, choices: Sequence[str]) -> bool:
 
 
 def listed_options(text: str) -> tuple[str, ...]:
-    """The options that a text lists one a line, `A) 3` and on from there; none where there are not two in a row."""
+    """The options that a text lists, `A) 3` and on from there; none where there are not two in a row."""
     options: list[str] = []
-    for line in text.splitlines():
-        found = _LISTED.match(line)
-        option = line[found.end() :].strip(" \t*_") if found else ""
-        if found is None or not 0 < len(option) <= _MAX_OPTION_CHARS:
-            continue
-        if found["letter"] == _LETTERS[0]:
+    for letter, option in _labelled_texts(text):
+        if letter == _LETTERS[0]:
             options = [option]
-        elif options and len(options) < len(_LETTERS) and found["letter"] == _LETTERS[len(options)]:
+        elif options and len(options) < len(_LETTERS) and letter == _LETTERS[len(options)]:
             options.append(option)
     return tuple(options) if len(options) > 1 else ()
+
+
+def _labelled_texts(text: str) -> Iterator[tuple[str, str]]:
+    """What stands behind the letters of options: one a line, or several, `(A) 3 (B) 4`."""
+    for line in text.splitlines():
+        inline = list(_LISTED_INLINE.finditer(line))
+        found = _LISTED.match(line)
+        if len(inline) > 1:
+            yield from ((option["letter"], option["option"].strip(" \t*_")) for option in inline)
+        elif found is not None and 0 < len(option := line[found.end() :].strip(" \t*_")) <= _MAX_OPTION_CHARS:
+            yield found["letter"], option
 
 
 def read_option(option: str) -> str:

@@ -36,7 +36,8 @@ _REMARK = re.compile(r"(?<=\d) \((?!or\b|and\b)[A-Za-z][A-Za-z ,]{2,}\)$")
 _RESULT = re.compile(r"[^=\\]*\b[A-Za-z]{3,}\b[^=\\]*=\s*(?P<value>[^=]+)")
 """A calculation with words in it, such as `50 snowballs / 200 snowballs * 100% = 25%`."""
 _MAX_RESULT_CHARS = 300
-_SPACE = re.compile(r"\s+")
+_SPACE = re.compile(r"(?<![^\W_])\s+|\s+(?![^\W_])")
+"""Between two letters or digits a space may have a meaning: `4 2` is not 42."""
 
 
 def prepare(text: str) -> str:
@@ -51,7 +52,7 @@ def compare_mathematics(gold: str, given: str, policy: Policy, algebra: Algebra 
         return Finding(Truth.REFUSED, "text", "the gold answer is none")
     if _SPACE.sub("", gold) == _SPACE.sub("", given):
         return Finding(Truth.SAME, "exact", "as written")
-    if same_words(gold, given) and not _HAS_MATHEMATICS.search(gold):
+    if same_words(gold, given, ignore_case=len(gold) > 1) and not _HAS_MATHEMATICS.search(gold):
         return Finding(Truth.SAME, "text", "the same words")
     if not policy.relative_tolerance and _PLAIN_INTEGER.fullmatch(gold) and _PLAIN_INTEGER.fullmatch(given):
         return Finding(Truth.SAME if int(gold) == int(given) else Truth.DIFFERENT, "rational")

@@ -16,6 +16,7 @@ from tracewright.pipeline.verify.grammar.nodes import (
     Relation,
     Symbol,
     Words,
+    free_symbols,
     map_children,
     walk,
 )
@@ -77,6 +78,9 @@ def split_name(node: Node) -> Named:
     if not isinstance(node, Relation) or not set(node.operators) <= {"=", "≈", "∈"}:
         return Named(None, node)
     operands = list(node.operands)
+    if node.operators == ("=",) and not free_symbols(operands[0]) and isinstance(operands[1], Symbol):
+        # `7 = x` says what `x = 7` does.
+        operands.reverse()
     name = name_of(operands[0])
     if name is None and not _is_calculation(node):
         return Named(None, node)

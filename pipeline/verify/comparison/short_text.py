@@ -35,6 +35,7 @@ _SUBJECT = re.compile(
 _PLACED = re.compile(r".+\s(?:(?:in|on|at)\s+(?P<place>\S+)|by\s+(?P<author>.+))")
 _NEGATION = re.compile(r"\b(?:not|never|no|nobody|unlikely|doubt)\b|n['’]t\b", re.IGNORECASE)
 _POLAR = frozenset({"yes", "no", "true", "false"})
+_BOTH_POLES = re.compile(r"\b(?:yes|no|true|false)(?:\s*/\s*|\s+and\s+)(?:yes|no|true|false)\b", re.IGNORECASE)
 _LIST_WORD = re.compile(r"\s*(?:,|;|&|\band\b)\s*", re.IGNORECASE)
 
 
@@ -67,7 +68,7 @@ def _polar(wanted: str, given: str, policy: Policy) -> Finding:
     stated = _COPULA.fullmatch(first_sentence(given))
     firsts = [re.match(r"\W*(\w+)", text) for text in (given, stated["rest"] if stated else "")]
     same = any(first is not None and _normal(first[1], policy) == wanted for first in firsts)
-    same = same and not re.search(r"\bor\b", given)
+    same = same and not re.search(r"\bor\b", given) and not _BOTH_POLES.search(given)
     return Finding(Truth.SAME if same else Truth.DIFFERENT, "text", "by its first word")
 
 

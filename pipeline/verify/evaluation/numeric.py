@@ -19,7 +19,7 @@ _ARGUMENT_DIGITS = 30
 _MAX_EXPONENT_BITS = 40_000
 """Magnitude of a value, as a power of two; a larger one is not worked on."""
 _PERIODIC = ("sin", "cos", "tan", "cot", "sec", "csc", "exp", "sinh", "cosh", "tanh", "coth")
-_MAX_ARGUMENT_BITS = {**dict.fromkeys(_PERIODIC, 2_000), "factorial": 20, "binomial": 20}
+_MAX_ARGUMENT_BITS = {**dict.fromkeys(_PERIODIC, 2_000), "factorial": 20, "double_factorial": 20, "binomial": 20}
 """Magnitude of a function's argument, as a power of two: more would need as many digits, or give too large a value."""
 _CANCELLING = frozenset({"+", "sin", "cos"})
 _NOISE_BITS = 50

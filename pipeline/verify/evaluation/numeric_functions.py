@@ -54,6 +54,8 @@ def numeric_functions(context: Any, *, natural_log: bool) -> dict[str, Callable[
         "lg": context.log10,
         "abs": abs,
         "factorial": context.factorial,
+        "double_factorial": context.fac2,
+        "cis": lambda angle: context.exp(context.mpc(0, 1) * angle),
         "binomial": context.binomial,
         "sgn": real(context.sign),
         "floor": real(context.floor),

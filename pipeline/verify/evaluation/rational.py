@@ -93,6 +93,13 @@ def _factorial(value: Fraction) -> Fraction:
     return Fraction(math.factorial(count))
 
 
+def _double_factorial(value: Fraction) -> Fraction:
+    count = _whole(value, _MAX_FACTORIAL)
+    if count < -1:
+        raise UndecidedError("a double factorial of a negative number")
+    return Fraction(math.prod(range(count, 0, -2)))
+
+
 def _binomial(above: Fraction, below: Fraction) -> Fraction:
     n, k = _whole(above, _MAX_FACTORIAL), _whole(below, _MAX_FACTORIAL)
     if n < 0 or k < 0:
@@ -130,6 +137,7 @@ OPERATIONS: dict[str, Callable[..., Fraction]] = {
     "^": power,
     "%": lambda value: value / 100,
     "factorial": _factorial,
+    "double_factorial": _double_factorial,
     "binomial": _binomial,
     "mod": _modulo,
     "base": _based,

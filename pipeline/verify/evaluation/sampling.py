@@ -40,7 +40,7 @@ def whole_symbols(node: Node) -> frozenset[str]:
 
 def _whole_places(node: Node) -> tuple[Node, ...]:
     match node:
-        case Apply("factorial" | "binomial" | "gcd" | "lcm" | "mod"):
+        case Apply("factorial" | "double_factorial" | "binomial" | "gcd" | "lcm" | "mod"):
             return node.arguments
         case Apply("sum" | "prod", (_, index, first, last)):
             return (index, first, last)

@@ -95,6 +95,8 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "exp": sympy.exp,
     "abs": sympy.Abs,
     "factorial": sympy.factorial,
+    "double_factorial": sympy.factorial2,
+    "cis": lambda angle: sympy.exp(sympy.I * angle),
     "binomial": sympy.binomial,
     "floor": sympy.floor,
     "ceil": sympy.ceiling,

@@ -16,7 +16,7 @@ _CLAUSE = re.compile(
 _WRAPPING = ' \t*_`"“”‘'
 _SENTENCE_END = re.compile(r"(?<!\bi\.e)(?<!\be\.g)(?<!\bapprox)[.!?](?!\s*[Oo]r\b)(?=[\s\"')\]*]|$)|[。！？]|\n")
 _STARTS_AS_ANSWER = re.compile(
-    r"[-+−±√∛\\$€£¥₹({\[\]|\d.½⅓⅔¼¾∅π∞=]"
+    r"[-+−±√∛∜\\$€£¥₹({\[\]|\d.½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞∅π∞=]|–(?=[\d.])"
     # A letter, a short product or a function of letters, and then an operator, a relation or a LaTeX command.
     r"|[A-Za-zα-ω]{1,3}(?:_\{?\w+\}?|\d|')*(?:\([A-Za-z0-9, ]{1,10}\))?\s?(?:[=<>≤≥≠≈∈^*/+!²³|(_-]|\\[a-z]|$)"
     r"|[A-Za-z]+(?: [A-Za-z]+){0,2}\s?="

@@ -114,8 +114,11 @@ class ExpressionParser(AtomParser):
                 self.currency = sign
             elif sign == "°" and self.token.kind is Kind.LETTER and self.token.text in ("C", "F"):
                 self._tokens[self._position] = Token(Kind.WORD, f"°{self.token.text}")
+            elif sign == "!":
+                # `5!!` is 5·3·1; the factorial of 5! is written `(5!)!`.
+                node = Apply("double_factorial" if self.accept("!") else "factorial", (node,))
             else:
-                node = Apply({"!": "factorial"}.get(sign, sign), (node,))
+                node = Apply(sign, (node,))
         return node
 
 

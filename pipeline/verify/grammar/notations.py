@@ -10,6 +10,7 @@ _AND_A_HALF = re.compile(r"(?P<whole>\d+) and (?:a|one) (?P<part>half|third|quar
 _PARTS = {"half": "1/2", "third": "1/3", "quarter": "1/4"}
 _SHARE = re.compile(r"(?P<part>\d+) (?P<word>in|out of|to) (?P<whole>\d+)")
 _BASED = re.compile(r"(?P<digits>[0-9A-F]*[A-F][0-9A-F]*)_\{?(?P<base>\d{1,2})\}?")
+_BASE_WORD = re.compile(r"(?<=\d)_\{?(?:\\(?:text|mathrm|textrm|mbox)\{)?(?P<base>[a-z]{3,7})\}{0,2}")
 _BRACKETED_PERIOD = re.compile(r"(?P<start>[-+−]?\d*\.\d*)\((?P<period>\d+)\)")
 _DOTTED_PERIOD = re.compile(
     r"(?<!\d)(?P<start>\d*\.\d*)\\dot\s*\{?(?P<first>\d)\}?(?:(?P<middle>\d*)\\dot\s*\{?(?P<last>\d)\}?)?"
@@ -27,6 +28,7 @@ _COMBINATIONS = re.compile(
 
 def in_figures(text: str) -> str:
     """The text with numbers in words, spoken fractions, numerals of other bases and periods as the grammar has them."""
+    text = _BASE_WORD.sub(lambda found: f"_{{{read_number_words(found['base']) or found['base']}}}", text)
     return _based(text) or read_number_words(text) or _spoken_fraction(text) or _with_overline(text)
 
 

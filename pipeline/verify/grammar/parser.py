@@ -14,7 +14,7 @@ from tracewright.pipeline.verify.limits import MAX_LIST_ITEMS
 _RELATIONS = ("=", "≠", "<", "≤", ">", "≥", "≈", "∈")
 _SEPARATORS = (",", ";", "and", "or", "\\\\", "&")
 _CLOSING = {"(": (")", "]"), "[": ("]", ")", "["), "]": ("[", "]"), "{": ("}",), "\\{": ("\\}", "}"), "⟨": ("⟩",)}
-_TELLING_WORDS = frozenset({"not", "least", "most", "except", "wrong", "incorrect", "half"})
+_TELLING_WORDS = frozenset({"not", "least", "most", "except", "wrong", "incorrect", "half", "or"})
 _UNIT_SIGNS = ("/", "*", "^", "-", "%")
 
 
@@ -46,7 +46,7 @@ class AnswerParser(CommandParser):
 
     def _items(self) -> tuple[list[Node], bool]:
         alternative = False
-        while self.accept(*_SEPARATORS):
+        while self.accept(*_SEPARATORS, "≈"):
             pass
         items = [self.relation()]
         while self.at(*_SEPARATORS):

@@ -15,7 +15,7 @@ def _names(text: str) -> frozenset[str]:
 
 PREFIX_FUNCTIONS = _names(
     """sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth arcsinh arccosh arctanh
-    exp ln log lg sgn Re Im det"""
+    exp ln log lg sgn Re Im det cis"""
 )
 """Functions whose argument may stand without parentheses."""
 FUNCTIONS = PREFIX_FUNCTIONS | _names("max min gcd lcm abs floor ceil sqrt cbrt factorial binomial")
@@ -98,6 +98,7 @@ SIGNS_TO_LATEX = {
     **{sign: "\\frac{{{}}}{{{}}}".format(*value.split("/")) for sign, value in _FRACTION_SIGNS.items()},
     **{sign: f"\\mathbb{{{letter}}}" for letter, sign in BLACKBOARD.items()},
     "∛": "\\sqrt[3]",
+    "∜": "\\sqrt[4]",
 }
 """What a Unicode sign means, in LaTeX."""
 SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿˣⁱ", "0123456789+-()nxi", strict=True))

@@ -5,7 +5,7 @@ open ones (rlimits); no inherited environment, descriptors or standard input; an
 home folder, removed afterwards. Where the kernel allows namespaces for this user: no network, no signals to other
 processes, at most 32 processes, and nothing that the program started outlives it; root runs it as a user that has no
 account. Where it has Landlock: no change to any file outside of the temporary folder, and no TCP either way. Of tricks
-to pass tests: those that `harness` names, such as to leave before they end, to change what they call, and to answer with
+to pass tests: those that `harness` names, such as to leave before they end, to change what they call, or to answer with
 an object that equals everything.
 
 What it does not cover: the program may read every file that this user can read, and write as many files as its time

@@ -10,7 +10,7 @@ from tracewright.pipeline.verify.comparison.mathematics import compare_mathemati
 from tracewright.pipeline.verify.evaluation.algebra import SympyAlgebra
 from tracewright.pipeline.verify.failures import LimitError
 from tracewright.pipeline.verify.limits import MAX_WORKER_MEMORY_BYTES
-from tracewright.pipeline.verify.policy import Policy
+from tracewright.pipeline.verify.policy import DEFAULT_POLICY, Policy
 from tracewright.pipeline.verify.processes.confine import die_with_parent, limit_cpu, limit_files, limit_memory
 
 
@@ -24,6 +24,11 @@ def serve(connection: socket.socket) -> None:
         _send(stream, {"ready": True})
         for line in stream:
             _send(stream, _answer(json.loads(line), algebra))
+
+
+def warm_up() -> None:
+    """Solve something: what sympy builds for its first inequality takes 0.2 s, and should count for no case."""
+    compare_mathematics("|x| < 2", "-2 < x < 2", DEFAULT_POLICY, SympyAlgebra())
 
 
 def _send(stream: Any, message: dict[str, Any]) -> None:

@@ -21,8 +21,9 @@ _CHECK_SECONDS = 2.0
 def main(control: socket.socket) -> None:
     """Fork a worker for every socket that arrives."""
     # Imported before the first fork, so that workers share it.
-    from tracewright.pipeline.verify.processes.worker import serve
+    from tracewright.pipeline.verify.processes.worker import serve, warm_up
 
+    warm_up()
     parent = os.getppid()
     while os.getppid() == parent:
         ready, _, _ = select.select([control], [], [], _CHECK_SECONDS)
