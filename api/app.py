@@ -82,6 +82,7 @@ def create_app(services: Services, *, background: bool = True) -> FastAPI:
         responses=PROBLEM_RESPONSES,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         generate_unique_id_function=_name_operation,
     )
     app.state.services = services

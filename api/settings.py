@@ -88,8 +88,9 @@ class ServiceSettings(Frozen):
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can reach the service."""
-        return is_loopback(self.host)
+        """Whether only this machine can reach the service: it listens to no other, and no proxy shows it to others."""
+        public = self.public_url is None or is_loopback(urlsplit(self.public_url).hostname or "")
+        return is_loopback(self.host) and public
 
 
 def is_loopback(host: str) -> bool:
@@ -118,14 +119,15 @@ def check_exposure(settings: ServiceSettings, users: int) -> None:
     """
     if settings.is_loopback:
         return
+    reachable = settings.host if settings.public_url is None else settings.public_url
     if users == 0:
         raise ConfigError(
-            f"{settings.host} can be reached from other machines and there are no users: add one first with "
+            f"{reachable} can be reached from other machines and there are no users: add one first with "
             "`tracewright user add NAME --role admin`, or serve on 127.0.0.1"
         )
     secret = settings.secret.get_secret_value()
     if secret == DEFAULT_SECRET or len(secret) < MIN_SECRET_CHARS:
         raise ConfigError(
-            f"{settings.host} can be reached from other machines and the secret is the default or shorter than "
+            f"{reachable} can be reached from other machines and the secret is the default or shorter than "
             f"{MIN_SECRET_CHARS} characters: set TRACEWRIGHT_SECRET (openssl rand -hex 32), or serve on 127.0.0.1"
         )

@@ -44,5 +44,15 @@ def read_number_cursor(cursor: str | None) -> int | None:
     return number
 
 
+def read_name_cursor(cursor: str | None) -> str | None:
+    """The cursor of a list that is ordered by a name alone."""
+    if cursor is None:
+        return None
+    (name,) = decode_cursor(cursor, (str,))
+    if "\x00" in name:
+        raise _refuse()
+    return name
+
+
 def _refuse() -> RefusedError:
     return RefusedError("the cursor is none that this list gave: begin again without one, and send `next` unchanged")

@@ -53,6 +53,10 @@ class RateLimit:
         return min(self._burst, level + (self._clock() - at) * self._per_second)
 
 
+class ClientLeftError(Exception):
+    """Whoever sent a request is gone before its end."""
+
+
 class BodyLimit:
     """Reads a request's body before the application does: no larger and no slower than allowed."""
 
@@ -69,6 +73,8 @@ class BodyLimit:
         try:
             async with asyncio.timeout(self._max_seconds):
                 body = await self._read(receive)
+        except ClientLeftError:
+            return None
         except TimeoutError:
             refusal = make_problem(408, f"the body took longer than {self._max_seconds:g} s", {"Connection": "close"})
             return await refusal(scope, receive, send)
@@ -78,13 +84,17 @@ class BodyLimit:
         await self._app(scope, _replay(body, receive), send)
 
     async def _read(self, receive: Receive) -> bytes | None:
-        """The whole body; None for one that is too large."""
+        """The whole body; None for one that is too large.
+
+        Raises:
+            ClientLeftError: it never came whole, and half a request is not acted upon.
+        """
         parts: list[bytes] = []
         size, more = 0, True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
-                break
+                raise ClientLeftError
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > self._max_bytes:

@@ -73,10 +73,10 @@ class Observe:
         except Exception as error:
             _LOG.error("unforeseen", exc_info=error, extra={"facts": {"request": request_id}})
             if status:
-                raise
+                raise  # to end the connection: what was begun can't be ended as it should
             await make_problem(500, UNFORESEEN)(scope, receive, send_with_headers)
         finally:
-            self._note(scope, status or 500, time.perf_counter() - started, request_id)
+            self._note(scope, status or CLIENT_LEFT, time.perf_counter() - started, request_id)
 
     def _note(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         route = getattr(scope.get("route"), "path", "unknown")
@@ -88,6 +88,8 @@ class Observe:
         _LOG.info("request", extra={"facts": facts | {"ms": round(seconds * 1000, 2)}})
 
 
+CLIENT_LEFT = 499
+"""What is noted of a request that nobody waits for the answer of, as nginx does."""
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from tracewright.api.http.access import Curator, Reviewer, Viewer
 from tracewright.api.http.changes import Change, ChangerDep, Reply
-from tracewright.api.http.cursors import decode_cursor, encode_cursor
+from tracewright.api.http.cursors import encode_cursor, read_name_cursor
 from tracewright.api.http.errors import ForbiddenError
 from tracewright.api.http.etags import check_match, make_etag
 from tracewright.api.http.fields import (
@@ -154,9 +154,8 @@ class Progress(BaseModel):
 @router.get("", response_model=QueuePage)
 def list_queues(services: ServicesDep, _: Viewer, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE) -> Response:
     """Every queue, by name."""
-    after = decode_cursor(cursor, (str,))[0].replace("\x00", "") if cursor else None
     with services.database.read() as connection:
-        rows = repository.list_queues(connection, after, limit + 1)
+        rows = repository.list_queues(connection, read_name_cursor(cursor), limit + 1)
     items = [_to_queue(row) for row in rows[:limit]]
     return render({"items": items, "next": encode_cursor(items[-1]["name"]) if len(rows) > limit else None})
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tracewright.api.http.changes import Change
-from tracewright.api.http.errors import ConflictError
+from tracewright.api.http.errors import StaleError
 from tracewright.api.http.etags import check_match, make_etag
 from tracewright.api.services import Services
 from tracewright.api.traces.frame import Frame
@@ -22,8 +22,8 @@ def save_slice(change: Change, name: str, where: str, if_match: str | None) -> S
 
     Raises:
         InputError: the filter is wrong.
-        UnconditionalError, StaleError: there is a slice of that name, and `If-Match` does not name its version.
-        ConflictError: `If-Match` names a version, and there is no such slice.
+        UnconditionalError: there is a slice of that name, and no `If-Match`.
+        StaleError: `If-Match` does not name the slice's version, or there is no slice.
     """
     store = change.services.store.path
     text = str(parse_filter(where))
@@ -31,7 +31,7 @@ def save_slice(change: Change, name: str, where: str, if_match: str | None) -> S
     if before is not None:
         check_match(if_match, slice_etag(before))
     elif if_match is not None:
-        raise ConflictError(f"there is no slice {name!r} to change: leave `If-Match` out to make one")
+        raise StaleError(f"there is no slice {name!r} to change: leave `If-Match` out to make one")
     saved = Slice(name=name, where=text, created_at=datetime.fromtimestamp(change.now / 1e6, UTC))
     change.audit("slice.save", name, where=text, before=None if before is None else before.where)
     write_slice(store, saved)

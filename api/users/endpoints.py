@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from tracewright.api.http.access import Admin, Viewer
 from tracewright.api.http.changes import Change, ChangerDep, Reply
-from tracewright.api.http.cursors import decode_cursor, encode_cursor
+from tracewright.api.http.cursors import encode_cursor, read_name_cursor
 from tracewright.api.http.etags import check_match, make_etag
 from tracewright.api.http.fields import DEFAULT_PAGE, Body, Cursor, IfMatch, Limit, UserName, UserNamePath, to_moment
 from tracewright.api.http.rendering import render
@@ -62,9 +62,8 @@ class Myself(BaseModel):
 @router.get("", response_model=UserPage)
 def list_users(services: ServicesDep, _: Admin, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE) -> Response:
     """Every user, by name."""
-    after = decode_cursor(cursor, (str,))[0] if cursor else None
     with services.database.read() as connection:
-        rows = repository.list_users(connection, after, limit + 1)
+        rows = repository.list_users(connection, read_name_cursor(cursor), limit + 1)
     items = [_to_user(row) for row in rows[:limit]]
     return render({"items": items, "next": encode_cursor(items[-1]["name"]) if len(rows) > limit else None})
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sqlalchemy import Connection
+
+from tracewright.api.audit.repository import add_entry
 from tracewright.api.database import Database
 from tracewright.api.http.changes import Change
 from tracewright.api.http.errors import ConflictError, NotFoundError
@@ -16,6 +19,8 @@ from tracewright.api.users.roles import Role
 from tracewright.schemas.errors import InputError
 
 FIRST_TOKEN_DAYS = 90
+COMMAND_LINE = "command line"
+"""Who the audit log says it was; no user's name has a space."""
 MICROSECONDS_PER_DAY = 86_400_000_000
 
 
@@ -71,7 +76,15 @@ def add_user_with_token(database: Database, name: str, role: Role, now: int, day
         user = repository.find_user(connection, name)
         if user is not None and user.role != role.value:
             raise InputError(f"there is a user {name!r} with the role {user.role}: name that role for a further token")
-        user_id = user.id if user is not None else repository.add_user(connection, name, role, now)
+        user_id = user.id if user is not None else _add_from_shell(connection, name, role, now)
         expires = now + days * MICROSECONDS_PER_DAY
-        add_token(connection, user_id, "command line", role, hash_secret(token), now, expires)
+        token_id = add_token(connection, user_id, COMMAND_LINE, role, hash_secret(token), now, expires)
+        detail = {"user": name, "scope": role.value, "days": days}
+        add_entry(connection, now, COMMAND_LINE, "token.add", str(token_id), detail, "")
     return token
+
+
+def _add_from_shell(connection: Connection, name: str, role: Role, now: int) -> int:
+    user_id = repository.add_user(connection, name, role, now)
+    add_entry(connection, now, COMMAND_LINE, "user.add", name, {"role": role.value}, "")
+    return user_id

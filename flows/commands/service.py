@@ -46,6 +46,7 @@ def serve(
     import uvicorn
 
     from tracewright.api.app import create_app, open_services
+    from tracewright.api.http.connections import PatientProtocol
     from tracewright.api.http.observation import configure_logging
     from tracewright.api.pages.signing_in import FIRST_ADMIN, make_first_link
     from tracewright.api.settings import ServiceSettings
@@ -64,6 +65,10 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        http=PatientProtocol,
+        ws="none",
+        # Whoever speaks to the service itself could otherwise name any address as its own.
+        proxy_headers=settings.public_url is not None,
         limit_concurrency=CONNECTION_LIMIT,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )

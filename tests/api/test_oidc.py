@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 
 from tracewright.api.settings import OidcSettings, ServiceSettings
 
+ORIGIN = "http://localhost"
 CLIENT_ID, CLIENT_SECRET = "tracewright", "a-secret-of-the-service"
 
 
@@ -132,13 +133,13 @@ def settings(provider, **more):
 
 @pytest.fixture
 def served(provider, serve_for):
-    (service,) = serve_for(oidc=settings(provider, new_users="reviewer"), public_url="http://testserver")
+    (service,) = serve_for(oidc=settings(provider, new_users="reviewer"), public_url=ORIGIN)
     return service
 
 
 def begin(service):
     """A browser that comes back from the provider: the client, and the address it is sent to."""
-    browser = TestClient(service.client.app, raise_server_exceptions=False)
+    browser = TestClient(service.client.app, ORIGIN, raise_server_exceptions=False)
     sent = browser.get("/v1/sessions/oidc", follow_redirects=False)
     assert sent.status_code == 303, sent.text
     return browser, httpx.get(sent.headers["location"], follow_redirects=False).headers["location"]
@@ -191,7 +192,7 @@ def test_revoking_what_a_session_rests_on_ends_it(served, expect):
 
 
 def test_without_a_role_for_new_people_only_those_that_an_admin_added_come_in(provider, serve_for, expect):
-    (service,) = serve_for(oidc=settings(provider), public_url="http://testserver")
+    (service,) = serve_for(oidc=settings(provider), public_url=ORIGIN)
     assert sign_in(service)[1].status_code == 403
     expect(service.as_("ann").post("/v1/users", json={"name": "eva@example.org", "role": "curator"}), 201)
     browser, _ = sign_in(service)
@@ -225,7 +226,7 @@ def test_an_address_that_nobody_vouches_for_names_no_user(served, provider, chan
 
 def test_a_code_of_another_browser_or_state_is_refused_and_none_is_good_twice(served):
     browser, back = begin(served)
-    stranger = TestClient(served.client.app, raise_server_exceptions=False)
+    stranger = TestClient(served.client.app, ORIGIN, raise_server_exceptions=False)
     assert stranger.get(back).status_code == 401
     other, others_back = begin(served)
     assert other.get(back).status_code == 401
@@ -259,7 +260,7 @@ def test_a_provider_that_names_itself_otherwise_is_not_asked(served, provider):
 
 def test_a_provider_that_is_away_is_said_to_be(serve_for, provider):
     account = settings(provider, issuer="http://127.0.0.1:9/")
-    (service,) = serve_for(oidc=account, public_url="http://testserver")
+    (service,) = serve_for(oidc=account, public_url=ORIGIN)
     assert service.client.get("/v1/sessions/oidc", follow_redirects=False).status_code == 503
 
 

@@ -210,6 +210,7 @@ def test_a_filled_database_of_the_first_version_is_upgraded_with_all_rows(databa
     [
         ({"host": "::"}, "no users"),
         ({"host": "example.org"}, "no users"),
+        ({"public_url": "https://curation.example.org"}, "curation.example.org can be reached .* no users"),
         ({"database": "mysql://x"}, "not supported"),
         ({"database": "nonsense"}, "not a database URL"),
         ({"database": "sqlite:////no/such/folder/x.db"}, "no folder"),

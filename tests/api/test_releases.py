@@ -86,6 +86,9 @@ def test_slices_are_changed_only_by_who_has_seen_them(lite, expect):
     assert carl.put("/v1/slices/s", json={"where": "tokens > 6"}).status_code == 428
     changed = carl.put("/v1/slices/s", json={"where": "tokens > 6"}, headers={"If-Match": made.headers["ETag"]})
     expect(changed)
+    for tag in ("*", made.headers["ETag"]):
+        absent = carl.put("/v1/slices/absent", json={"where": "tokens > 6"}, headers={"If-Match": tag})
+        assert absent.status_code == 412
     stale = carl.put("/v1/slices/s", json={"where": "tokens > 7"}, headers={"If-Match": made.headers["ETag"]})
     assert stale.status_code == 412
     assert expect(carl.get("/v1/slices"))["items"][0]["where"] == "tokens > 6"

@@ -190,6 +190,14 @@ def test_lists_and_texts_have_limits() -> None:
         parse_filter("flagged or " * MAX_FILTER_CHARS + "flagged")
 
 
+def test_whole_numbers_of_any_length_are_read_or_refused() -> None:
+    assert parse_filter(f"tokens == {'0' * 5_000}7") == parse_filter("tokens == 7")
+    assert parse_filter("tokens == -9223372036854775808") == Comparison("tokens", Operator.EQUAL, -(2**63))
+    for digits in ("9223372036854775808", "9" * 5_000, "-9223372036854775809", "-" + "9" * 9_000):
+        with pytest.raises(InputError, match="at most 64 bits"):
+            parse_filter(f"tokens == {digits}")
+
+
 def test_long_filters_are_compiled_and_run_quickly() -> None:
     rng = random.Random(0)
     text = " or ".join(f"tokens == {rng.randrange(10_000)}" for _ in range(500))
