@@ -35,7 +35,7 @@ def check_steps(question: str, steps: Sequence[str]) -> list[CheckedStep]:
         check_step(memory, index, step, following[:MAX_DENIAL_CHARACTERS])
         for index, (step, following) in enumerate(zip(steps, [*steps[1:], ""], strict=False))
     ]
-    corrections = find_corrections(steps, [found.claims for found in findings])
+    corrections = find_corrections(steps, findings)
     checked = [
         CheckedStep(found.check, found.depends_on, corrections.get(index), found.claims)
         for index, found in enumerate(findings)

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from tracewright.pipeline.steps.chains import Chain, Comparison, Side, make_side
-from tracewright.pipeline.steps.doubts import find_doubt, relative_difference, share_dimension
+from tracewright.pipeline.steps.doubts import ROUNDED_REAL, find_doubt, relative_difference, share_dimension
 from tracewright.pipeline.steps.evaluation import MODES, PLAIN, Mode, evaluate
 from tracewright.pipeline.steps.trees import POINT, Operation, Tree
 from tracewright.pipeline.steps.values import Number, UndefinedValueError, are_equal, as_fraction, format_number
@@ -145,8 +145,10 @@ def _compare_signs(
     if relation in ("=", "~") and (same or swapped):
         return Comparison(CheckOutcome.HOLDS, first, second)
     is_pair = _has_two_signs(left) and _has_two_signs(right) and relation == "=" and left.is_clean and right.is_clean
-    is_exact = not any(isinstance(value, Decimal) for value in (first, second, other_first, other_second))
-    outcome = CheckOutcome.FAILS if is_pair and is_exact and not (left.names or right.names) else CheckOutcome.UNCHECKED
+    is_real = any(isinstance(value, Decimal) for value in (first, second, other_first, other_second))
+    is_near = is_real and relative_difference(first, second) < ROUNDED_REAL
+    is_wrong = is_pair and not is_near and not (left.names or right.names)
+    outcome = CheckOutcome.FAILS if is_wrong else CheckOutcome.UNCHECKED
     return Comparison(outcome, first, second, "with both signs")
 
 

@@ -2,7 +2,7 @@
 
 `5(x − 3) = 5x − 8` has no solution, so it is a slip in expanding and no equation to solve. What a value could satisfy
 (`2x = 6`, `x² = x + 1`) is a condition, and nothing is said about it, but for three forms: one power on both sides
-(`10 · 8x³ · 9 = 710x³`), a product written out in the middle of a chain, and a sum that is said to be factored.
+(`10 · 8x³ · 9 = 710x³`), a product rewritten in the middle of a chain, and a sum that is said to be factored.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def find_contradiction(left: Side, right: Side, before: str, *, is_continued: bo
         return f"the two sides differ by {format_number(gap)}, whatever the names stand for"
     if _is_worked_product(left, one, other, has_decimals):
         return "the coefficients differ"
-    is_expansion = is_continued and _is_product_of_sums(left.trees[0]) and _is_written_out(right.trees[0])
+    is_rewritten = _is_written_out(right.trees[0]) or _is_product_of_sums(right.trees[0])
+    is_expansion = is_continued and _is_product_of_sums(left.trees[0]) and is_rewritten
     is_factored = _is_written_out(left.trees[0]) and _is_product_of_sums(right.trees[0])
     if (is_expansion or (is_factored and _SAYS_FACTORED.search(before))) and not has_decimals:
         return "the product written out is another polynomial" if _have_one_shape(one, other) else ""

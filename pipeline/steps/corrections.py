@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tracewright.pipeline.steps.claims import Claim
+from tracewright.pipeline.steps.claims import Claim, Finding
 from tracewright.schemas import CheckOutcome
 
 _PAUSE = r"wait|hold on|hmm+|oops|actually|sorry|hang on|correction|let me|on second thought"
@@ -81,11 +81,12 @@ def withdraw_within(text: str, claims: Sequence[Claim]) -> list[Claim]:
     ]
 
 
-def find_corrections(texts: Sequence[str], claims: Sequence[Sequence[Claim]]) -> dict[int, int]:
+def find_corrections(texts: Sequence[str], findings: Sequence[Finding]) -> dict[int, int]:
     """For each step that is taken back, the later step that does so.
 
-    A step that says so and works the same thing out again corrects the step that did so first; one that admits a
-    mistake without that corrects the nearest step before it that fails, or else the one right before it.
+    A step that says so and works the same thing out again corrects the step that did so first. One that admits a
+    mistake without that takes back the last step before it that claims something, and with it the nearest step that
+    fails on which that one rests.
     """
     corrections: dict[int, int] = {}
     if not _has_hint("\n".join(texts)):
@@ -96,13 +97,27 @@ def find_corrections(texts: Sequence[str], claims: Sequence[Sequence[Claim]]) ->
         if marker is None:
             continue
         first = max(0, index - MAX_DISTANCE)
-        again = _find_repeated(claims, first, index)
-        failed = [step for step in range(first, index) if _fails(claims[step]) and step not in corrections]
+        again = _find_repeated([found.claims for found in findings], first, index)
         if again is not None:
             corrections.setdefault(again, index)
         elif marker.is_admission:
+            said = next((step for step in range(index - 1, first, -1) if findings[step].claims), first)
+            grounds = _find_grounds(findings, said)
+            failed = [step for step in range(first, index) if step in grounds and _fails(findings[step].claims)]
             corrections.setdefault(failed[-1] if failed else index - 1, index)
     return corrections
+
+
+def _find_grounds(findings: Sequence[Finding], step: int) -> set[int]:
+    """The step and all earlier ones on which it rests."""
+    grounds: set[int] = set()
+    waiting = [step]
+    while waiting:
+        ground = waiting.pop()
+        if ground >= 0 and ground not in grounds:
+            grounds.add(ground)
+            waiting.extend(findings[ground].depends_on)
+    return grounds
 
 
 def _find_repeated(claims: Sequence[Sequence[Claim]], first: int, index: int) -> int | None:

@@ -13,6 +13,8 @@ from tracewright.pipeline.steps.values import Number, as_fraction
 
 APPROXIMATION_LIMIT = Fraction(15, 100)
 """`≈` fails beyond 15 %. Nearer than that nothing is said, unless so many digits are shown that it was worked out."""
+ROUNDED_REAL = Fraction(1, 100)
+"""Two values of which one is a root or the like, and which differ by less, may be one and its rounding."""
 _MIN_TELLING_DIGITS = 3
 _ORDERINGS = {"<", ">", "<=", ">="}
 
@@ -26,7 +28,7 @@ def find_doubt(
     if right.names or (left.names and not _is_made_of(left, defined)):
         return "an equation with names: a condition or a definition"
     is_real = isinstance(first, Decimal) or isinstance(second, Decimal)
-    if is_real and relation not in _ORDERINGS and relative_difference(first, second) < Fraction(1, 100):
+    if is_real and relation not in _ORDERINGS and relative_difference(first, second) < ROUNDED_REAL:
         return "a rounded value of a real number"
     if relation == "~" and relative_difference(first, second) <= APPROXIMATION_LIMIT and not _is_precise(right):
         return "a rough approximation"
@@ -34,8 +36,9 @@ def find_doubt(
         return "a congruence without its modulus"
     if is_computed and left.decimals is not None and (left.has_unit or left.has_lead_in):
         return "words in a computation"
-    is_pair = left.decimals is not None and right.is_quantity
-    if not is_computed and left.is_quantity and (is_pair or left.has_unit or left.has_lead_in):
+    is_pair = left.decimals is not None and right.is_quantity and not _is_percentage(left, right)
+    is_named = is_pair or left.has_unit or left.has_lead_in
+    if not is_computed and left.is_quantity and is_named:
         if _is_division(left, right, second):
             return ""
         return "" if share_dimension(left, right) else "a quantity that is described, not computed"
@@ -58,13 +61,19 @@ def _is_division(left: Side, right: Side, result: Number) -> bool:
     return 0 < result < 1 and (has_decimals or not left.has_unit)
 
 
+def _is_percentage(left: Side, right: Side) -> bool:
+    """`0.5 = 50%`: the same number written in another way."""
+    is_bare = (left.decimals or 0) > 0 and not (left.has_unit or left.has_lead_in or left.marks)
+    return is_bare and right.decimals is not None and "percent" in right.marks
+
+
 def _is_precise(side: Side) -> bool:
     """Whether it is a number with so many digits that it was worked out: `≈ 0.264`, but not `≈ 20` or `≈ 1,500`."""
     literals = [node.value for node in iterate_nodes(side.trees[0]) if isinstance(node, Literal)]
     if side.decimals is None or len(literals) != 1:
         return False
-    digits = abs(as_fraction(literals[0])) * 10 ** max(side.decimals, 0)
-    return len(str(digits.numerator).rstrip("0")) >= _MIN_TELLING_DIGITS
+    digits = str((abs(as_fraction(literals[0])) * 10 ** max(side.decimals, 0)).numerator)
+    return len(digits if side.decimals > 0 else digits.rstrip("0")) >= _MIN_TELLING_DIGITS
 
 
 def _is_made_of(side: Side, names: Collection[str]) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tracewright.pipeline.steps import polynomials
 from tracewright.pipeline.steps.polynomials import Monomial, Polynomial, Quotient, TooLargeError
 from tracewright.pipeline.steps.quotients import FunctionRule, make_quotient
-from tracewright.pipeline.steps.trees import Name, Operation, Tree
+from tracewright.pipeline.steps.trees import Name, Operation, Tree, find_names
 
 MAX_EQUATIONS = 60
 """Of a trace; later ones are proved where they can be, but not remembered."""
@@ -46,7 +46,8 @@ class Equations:
             difference = self._difference(left, right)
             if relation in _ORDERS:
                 return self._orders.get(_order_form(difference, relation))
-            return self._prove_zero(difference) if relation == "=" else None
+            is_stated = not (find_names(left) and find_names(right))
+            return self._prove_zero(difference, is_stated=is_stated) if relation == "=" else None
         except (TooLargeError, RecursionError):
             return None
 
@@ -81,7 +82,7 @@ class Equations:
             if isinstance(argument, Name) and not _calls(value, name.operator):
                 self._functions[name.operator[5:]] = FunctionRule(argument.text, value)
 
-    def _prove_zero(self, difference: Polynomial) -> int | None:
+    def _prove_zero(self, difference: Polynomial, *, is_stated: bool) -> int | None:
         if not difference:
             return IDENTITY
         if not polynomials.find_atoms(difference):
@@ -92,7 +93,8 @@ class Equations:
         reduced, source = self._substitute(difference)
         if not reduced:
             return source
-        solution = self._find_solved(difference)
+        # An equation with names on both sides states no solution, even where it has one.
+        solution = self._find_solved(difference) if is_stated else None
         if solution is not None:
             return solution
         return self._prove_by_sums(reduced)

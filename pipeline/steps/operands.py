@@ -164,6 +164,8 @@ class _Reader:
 
     def _read_operator(self, index: int, token: Token) -> int:
         following = self._member[index + 1] if index + 1 < len(self._member) else None
+        if following is not None and following.kind == LETTER and self._is_unit_letter(token, following):
+            following = following._replace(kind=WORDS)
         has_operand = self._ends_operand() or self._words is not None
         if token.text == "of":
             return self._read_of(has_operand, following)
@@ -193,6 +195,10 @@ class _Reader:
         """`\\sin^2 x`: the power stands before what the function is of."""
         last = self._current.tokens[-1] if self._current.tokens else None
         return last is not None and last.kind == COMMAND and last.text in FUNCTIONS
+
+    def _is_unit_letter(self, token: Token, following: Token) -> bool:
+        """`130 km/h`."""
+        return token.text == "/" and self._words is not None and self._words.end == token.start == following.start - 1
 
     def _joins_unit(self, token: Token, following: Token) -> bool:
         """`$3/hour`, `3-pack`: what follows is a part of the unit."""

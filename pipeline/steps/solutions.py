@@ -1,7 +1,7 @@
-"""Linear equations in one name that follow from each other in a sentence: `2x − 5 = 9, so 2x = 14 and x = 7`.
+"""Equations that are said to follow from each other in a sentence: `2x − 5 = 9, so 2x = 14 and x = 7`.
 
-Each has one solution. Where the author says that the second follows from the first and they have different ones, the
-second is an error.
+Where no values make both true, the second one is an error: both fix the same sum (`2x`, `a + b`, `k²`) at different
+numbers, or the second states a value that the first does not allow.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 from tracewright.pipeline.steps import polynomials
 from tracewright.pipeline.steps.chains import Side
-from tracewright.pipeline.steps.polynomials import IMAGINARY_UNIT, Monomial, TooLargeError
+from tracewright.pipeline.steps.polynomials import IMAGINARY_UNIT, Monomial, Polynomial, Quotient, TooLargeError
 from tracewright.pipeline.steps.quotients import make_quotient
 from tracewright.pipeline.steps.trees import Literal, Name, iterate_nodes
+from tracewright.pipeline.steps.values import format_number
 
 MAX_LINK_CHARACTERS = 60
 _ROUNDING = Fraction(2, 100)
-"""Of a solution: equations with decimals whose solutions differ by less may have been rounded."""
+"""Equations with decimals whose numbers differ by less may have been rounded."""
 _ARROWS = re.compile(r"\\(?:implies|Rightarrow|Longrightarrow|rightarrow|to|therefore)\b|[⇒→⟹∴]|[=-]>")
 _LAYOUT = re.compile(r"\\(?:\\|quad|qquad|[\[\](),;: ])|[\s$&.,;:*]")
 _DERIVES = {
@@ -42,48 +43,87 @@ _LINKS = _DERIVES | {
 }
 
 
-class Solution(NamedTuple):
-    """The only value of a name for which an equation is true."""
+class Condition(NamedTuple):
+    """An equation `polynomial = 0` with names in it."""
 
-    name: str
-    value: Fraction
-    is_stated: bool
-    """Whether the equation is `x = 7` itself."""
+    polynomial: Polynomial
+    stated: tuple[str, Fraction] | None
+    """`x` and 7 of an equation that is `x = 7` itself."""
     has_decimals: bool
 
 
-def solve(left: Side, right: Side) -> Solution | None:
-    """The solution of a linear equation in one name; None for other equations."""
+def read_condition(left: Side, right: Side) -> Condition | None:
+    """The equation of two sides; None where it can't be read for sure."""
     if not (left.is_clean and right.is_clean) or left.marks or right.marks or IMAGINARY_UNIT in left.names:
         return None
     one, other = left.trees[0], right.trees[0]
-    if len(left.names | right.names) != 1 or len(left.trees) + len(right.trees) > 2:
+    if len(left.trees) + len(right.trees) > 2:
         return None
     try:
         first, second = make_quotient(one), make_quotient(other)
-        difference = polynomials.subtract(first, second)
+        polynomial = polynomials.subtract(first, second)
     except (TooLargeError, RecursionError):
         return None
-    (name,) = left.names | right.names
     if polynomials.find_atoms(first.bottom) or polynomials.find_atoms(second.bottom):
         return None
-    unknown: Monomial = ((name, 1),)
-    if set(difference) - {()} != {unknown}:
+    if not polynomials.find_atoms(polynomial):
         return None
-    is_stated = (isinstance(one, Name) or isinstance(other, Name)) and not (left.names and right.names)
-    value = -difference.get((), Fraction(0)) / difference[unknown]
-    return Solution(name, value, is_stated, _has_decimals(left) or _has_decimals(right))
+    stated = None
+    if isinstance(one, Name) and not polynomials.find_atoms(second.top):
+        stated = one.text, second.top.get((), Fraction(0)) / second.bottom[()]
+    return Condition(polynomial, stated, _has_decimals(left) or _has_decimals(right))
 
 
-def contradicts(first: Solution, second: Solution, between: str) -> bool:
-    """Whether the second is said to follow from the first, which has another solution."""
-    if first.name != second.name or first.value == second.value or first.is_stated:
+def find_conflict(first: Condition, second: Condition, between: str, *, is_formula: bool) -> str:
+    """Why the second equation can't follow from the first, as the words between them say; empty where it may."""
+    if first.stated is not None or not _links(between, is_conclusion=second.stated is not None):
+        return ""
+    values = _fixed_values(first.polynomial, second.polynomial)
+    has_decimals = first.has_decimals or second.has_decimals
+    if values is not None:
+        is_rounded = (has_decimals and _is_near(*values)) or (not is_formula and _is_whole_part(*values))
+        if values[0] == values[1] or is_rounded:
+            return ""
+        return f"by the equation before, the same is {format_number(values[0])} and not {format_number(values[1])}"
+    if second.stated is None or has_decimals or not _excludes(first.polynomial, *second.stated):
+        return ""
+    return "it is no solution of the equation before"
+
+
+def _fixed_values(first: Polynomial, second: Polynomial) -> tuple[Fraction, Fraction] | None:
+    """The numbers at which two equations fix the same sum, with the second one's coefficients; None for two sums."""
+    one, other = _without_number(first), _without_number(second)
+    if one.keys() != other.keys():
+        return None
+    lead = max(one)
+    ratio = other[lead] / one[lead]
+    if any(other[monomial] != coefficient * ratio for monomial, coefficient in one.items()):
+        return None
+    scale = other[lead] if len(other) == 1 else Fraction(1)
+    return -first.get((), Fraction(0)) * ratio / scale, -second.get((), Fraction(0)) / scale
+
+
+def _without_number(polynomial: Polynomial) -> dict[Monomial, Fraction]:
+    return {monomial: coefficient for monomial, coefficient in polynomial.items() if monomial}
+
+
+def _excludes(polynomial: Polynomial, name: str, value: Fraction) -> bool:
+    """Whether an equation in this name alone is false for the value."""
+    if polynomials.find_atoms(polynomial) != frozenset((name,)):
         return False
-    if first.has_decimals or second.has_decimals:
-        scale = max(abs(first.value), abs(second.value))
-        if abs(first.value - second.value) <= _ROUNDING * scale:
-            return False
-    return _links(between, is_conclusion=second.is_stated)
+    try:
+        return bool(polynomials.substitute(polynomial, name, Quotient({(): value} if value else {}, polynomials.ONE)))
+    except TooLargeError:
+        return False
+
+
+def _is_near(one: Fraction, other: Fraction) -> bool:
+    return abs(one - other) <= _ROUNDING * max(abs(one), abs(other))
+
+
+def _is_whole_part(exact: Fraction, stated: Fraction) -> bool:
+    """`4c = 30, so c = 7`: as many as fit."""
+    return exact.denominator != 1 and stated.denominator == 1 and abs(exact - stated) < 1
 
 
 def _links(between: str, *, is_conclusion: bool) -> bool:

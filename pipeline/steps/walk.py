@@ -19,10 +19,10 @@ from tracewright.pipeline.steps.final import check_answer
 from tracewright.pipeline.steps.memory import Memory, Standing
 from tracewright.pipeline.steps.miscopies import check_copies
 from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS, StepReading, read_step
-from tracewright.pipeline.steps.solutions import Solution, contradicts, solve
+from tracewright.pipeline.steps.solutions import Condition, find_conflict, read_condition
 from tracewright.pipeline.steps.sources import find_sources
 from tracewright.pipeline.steps.trees import Name
-from tracewright.pipeline.steps.values import Number, UndefinedValueError, format_number
+from tracewright.pipeline.steps.values import Number, UndefinedValueError
 from tracewright.pipeline.steps.worked import check_worked_line
 from tracewright.schemas import CheckOutcome, StepCheck
 
@@ -58,8 +58,8 @@ class _StepWalk:
         self._depends: set[int] = set()
         self._results: list[Number] = []
         self._lost_chain = False
-        self._solution: tuple[Solution, int] | None = None
-        """Of the last equation in one unknown, and where that ends."""
+        self._condition: tuple[Condition, int] | None = None
+        """The last equation with names, and where its chain ends."""
 
     def run(self) -> Finding:
         self._memory.has_formulas = self._memory.has_formulas or self._reading.has_formulas
@@ -193,8 +193,7 @@ class _StepWalk:
             where = Place(self._text, offset, left, right, None, "", self._following)
             if comparison.outcome is CheckOutcome.UNCHECKED:
                 comparison = self._refute(comparison, where, is_continued=place > 0)
-            if place == 0:
-                comparison = self._compare_solutions(comparison, where)
+            comparison = self._compare_conditions(comparison, where, chain.end)
         if comparison.outcome is not CheckOutcome.FAILS:
             memory.equations.add(left.trees[0], relation, right.trees[0], self._index)
         return comparison
@@ -206,18 +205,15 @@ class _StepWalk:
         note = find_contradiction(place.left, place.right, before, is_continued=is_continued)
         return self._fail(comparison, place, note)
 
-    def _compare_solutions(self, comparison: Comparison, place: Place) -> Comparison:
-        """The failure of an equation in one unknown that is said to follow from another with another solution."""
-        before, solution = self._solution, solve(place.left, place.right)
-        self._solution = None if solution is None else (solution, place.offset + place.right.end)
-        if before is None or solution is None:
+    def _compare_conditions(self, comparison: Comparison, place: Place, end: int) -> Comparison:
+        """The failure of an equation that is said to follow from another and can't; `end` is where its chain ends."""
+        before, condition = self._condition, read_condition(place.left, place.right)
+        self._condition = None if condition is None else (condition, place.offset + end)
+        if before is None or condition is None:
             return comparison
         between = self._text[before[1] : place.offset + place.left.start]
-        if not contradicts(before[0], solution, between):
-            return comparison
-        values = format_number(before[0].value), format_number(solution.value)
         return self._fail(
-            comparison, place, f"{solution.name} is {values[0]} by the equation before and {values[1]} by this"
+            comparison, place, find_conflict(before[0], condition, between, is_formula=self._reading.has_formulas)
         )
 
     def _fail(self, comparison: Comparison, place: Place, note: str) -> Comparison:

@@ -79,6 +79,18 @@ def test_later_correction_is_recorded_and_does_not_count_as_failed() -> None:
     assert first_failed_step(checked) is None
 
 
+def test_admission_takes_back_what_stands_before_it_and_no_older_mistake() -> None:
+    steps = ["7 * 15 = 115", "142 - 15 = 127", "Wait, that's not right: 142 - 15 + 1 = 128"]
+    checked = check_steps("", steps)
+    assert [step.corrected_by for step in checked] == [None, 2, None]
+    assert first_failed_step(checked) == 0
+
+
+def test_admission_reaches_over_words_and_to_what_the_last_result_rests_on() -> None:
+    assert check_steps("", ["12 * 13 = 146", "Let me look at it.", "That is wrong."])[0].corrected_by == 2
+    assert check_steps("", ["12 * 13 = 146", "146 + 4 = 150", "That is wrong."])[0].corrected_by == 2
+
+
 def test_mistake_in_a_story_is_no_correction() -> None:
     checked = check_steps("", ["He earned 3 * 5 = 16 dollars.", "He made a mistake on 3 of 16 questions, 16 - 3 = 13."])
     assert checked[0].corrected_by is None
