@@ -80,6 +80,7 @@ class Changer:
     def run(self, principal: Principal, asked: BaseModel | None, work: Callable[[Change], Reply]) -> Response:
         """Do the work once and answer; a repeated key is given the stored answer."""
         now, print_ = self.services.now(), self._fingerprint(asked)
+        # Other changes wait while this one has the connection: what takes long is done before.
         with self.services.database.write() as connection:
             known = self._find_answer(connection, principal, print_)
             if known is not None:
@@ -90,6 +91,15 @@ class Changer:
                 _store_answer(connection, principal, self.key, print_, reply, now)
         change.finish()
         return self._to_response(reply)
+
+    def find_answer(self, principal: Principal, asked: BaseModel) -> Response | None:
+        """What a request with this key was answered; for work that is done before `run`, and once for each key.
+
+        Raises:
+            UnprocessableError: the key came with another request before.
+        """
+        with self.services.database.read() as connection:
+            return self._find_answer(connection, principal, self._fingerprint(asked))
 
     def _fingerprint(self, asked: BaseModel | None) -> str:
         body = None if asked is None else asked.model_dump(mode="json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -37,6 +38,8 @@ def render(
 def _to_plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
+    if isinstance(value, datetime):
+        return value.isoformat()  # Prefect's moments are of a class of their own, which orjson does not take
     if isinstance(value, frozenset | set | tuple):
         return list(value)
     if isinstance(value, bytes):

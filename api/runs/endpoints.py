@@ -108,9 +108,13 @@ def list_runs(services: ServicesDep, _: Viewer) -> Response:
 def start_run(changer: ChangerDep, services: ServicesDep, curator: Curator, new: NewRun) -> Response:
     """Start a deployment by its name."""
 
+    if (known := changer.find_answer(curator, new)) is not None:
+        return known
+    # Prefect may take its time, so it is asked before the change; by its own key a repeated request is the same run.
+    key = None if changer.key is None else hash_content(curator.name, changer.key)
+    run: dict[str, Any] = services.runs.start(new.deployment, dict(new.parameters), key)
+
     def work(change: Change) -> Reply:
-        key = None if changer.key is None else hash_content(curator.name, changer.key)
-        run: dict[str, Any] = services.runs.start(new.deployment, dict(new.parameters), key)
         change.audit("run.start", new.deployment, run=run["id"])
         return Reply(run, 201, location=f"/v1/runs/{run['id']}")
 

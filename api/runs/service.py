@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -12,12 +12,13 @@ from tracewright.api.http.errors import ConflictError, NotFoundError, Unavailabl
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.objects import Artifact, FlowRun
 
 TAG = "tracewright-service"
 """On every run that the service starts."""
 MAX_RUNS = 100
 MAX_LINES = 1_000
+MAX_STAGES = 200
 _LOG = logging.getLogger("tracewright.api")
 
 
@@ -99,6 +100,20 @@ class RunClient:
             lines = client.read_logs(chosen, limit=200, offset=offset, sort=LogSort.TIMESTAMP_ASC)
         return [{"at": line.timestamp, "level": line.level, "message": line.message} for line in lines]
 
+    def read_progress(self, run_ids: Sequence[UUID]) -> dict[str, list[dict[str, Any]]]:
+        """For each run how far its stages are, in the order in which they began."""
+        from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
+
+        chosen = ArtifactFilter(
+            flow_run_id=ArtifactFilterFlowRunId(any_=list(run_ids)), type=ArtifactFilterType(any_=["progress"])
+        )
+        with self._ask() as client:
+            found = client.read_artifacts(artifact_filter=chosen, limit=MAX_STAGES)
+        stages: dict[str, list[dict[str, Any]]] = {str(run_id): [] for run_id in run_ids}
+        for one in sorted(found, key=lambda one: str(one.created)):
+            stages[str(one.flow_run_id)].append(_to_stage(one))
+        return stages
+
     @contextmanager
     def _ask(self) -> Generator[SyncPrefectClient]:
         if self._api_url is None:
@@ -112,6 +127,17 @@ class RunClient:
         except (httpx.TransportError, httpx.HTTPStatusError) as error:
             _LOG.error("Prefect did not answer: %s", type(error).__name__)
             raise UnavailableError("the Prefect server did not answer: see whether it runs, then try again") from error
+
+
+def _to_stage(artifact: Artifact) -> dict[str, Any]:
+    share = min(1.0, artifact.data / 100) if isinstance(artifact.data, int | float) else 0.0
+    spent = (artifact.updated - artifact.created).total_seconds() if artifact.updated and artifact.created else 0.0
+    return {
+        "stage": (artifact.key or "").replace("-", " "),
+        "share": share,
+        "detail": artifact.description or "",
+        "left_seconds": spent * (1 - share) / share if 0.0 < share < 1.0 and spent else None,
+    }
 
 
 def _to_run(run: FlowRun, deployment: str | None = None) -> dict[str, Any]:
