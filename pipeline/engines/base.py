@@ -65,6 +65,8 @@ class Completion:
     """0 where the engine does not say."""
     distributions: Distributions | None = None
     """None unless they were asked for."""
+    ended: str = ""
+    """What the engine calls its end, where that is more than `finish_reason` says."""
 
 
 @dataclass(frozen=True)

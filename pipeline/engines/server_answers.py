@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from codecs import getincrementaldecoder
-from typing import Any
+from typing import Any, cast
 
 from tracewright.pipeline.engines.base import Completion, Request
+from tracewright.pipeline.engines.server_tokens import find_tokens
 from tracewright.schemas import FinishReason
 
 _FINISH_REASONS = {
@@ -13,60 +13,79 @@ _FINISH_REASONS = {
     "length": FinishReason.LENGTH,
     FinishReason.LOW_CONFIDENCE.value: FinishReason.LOW_CONFIDENCE,
 }
+_SHOWN_CHARACTERS = 300
+
+
+class AnswerError(ValueError):
+    """What a server sent is no answer to a chat completion; the message says what it is instead."""
+
+
+def check_answer(answer: Any) -> dict[str, Any]:
+    """The answer, if it is one at all: servers and what stands before them give errors with HTTP 200 too.
+
+    Raises:
+        AnswerError: it is something else.
+    """
+    if not isinstance(answer, dict):
+        raise AnswerError(f"a JSON {type(answer).__name__}, expected an object with choices")
+    found = cast(dict[str, Any], answer)
+    choices = found.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        said = found.get("error") or found.get("message") or f"it has {', '.join(map(str, found)) or 'nothing'}"
+        raise AnswerError(f"an answer without choices: {str(said)[:_SHOWN_CHARACTERS]}")
+    return found
 
 
 def read_answer(request: Request, answer: dict[str, Any], seconds: float, marks: tuple[str, str]) -> Completion:
     """The completion in an answer. Thinking from a field of its own is put in front of the text, between the marks.
 
+    Logprobs that can't be used cost the completion nothing but themselves.
+
     Raises:
-        LookupError, TypeError, ValueError: the answer is not one to a chat completion.
+        AnswerError: the answer has no text.
     """
-    choice = answer["choices"][0]
-    message = choice["message"]
-    text = str(message.get("content") or "")
-    # vLLM's name is now `reasoning`; before, and elsewhere, it is `reasoning_content`.
-    thinking = message.get("reasoning_content") or message.get("reasoning")
-    reason = _FINISH_REASONS.get(choice.get("finish_reason"), FinishReason.ABORT)
-    if thinking:
-        # An answer that was cut in its thinking has no text, and its thinking no end.
-        is_cut = reason is not FinishReason.STOP and not text
-        text = f"{marks[0]}{thinking}" if is_cut else f"{marks[0]}{thinking}{marks[1]}{text}"
-    tokens = (choice.get("logprobs") or {}).get("content")
-    ends = _token_ends(tokens, text) if tokens else None
-    usage = answer.get("usage") or {}
-    counted = usage.get("completion_tokens")
+    choice = check_answer(answer)["choices"][0]
+    thinking, content = _read_texts(choice.get("message"))
+    if not thinking and not content:
+        raise AnswerError(f"an answer without text; its finish reason is {choice.get('finish_reason')}")
+    ended = choice.get("finish_reason")
+    found = find_tokens(choice.get("logprobs"), thinking, content, marks)
+    usage = answer.get("usage") if isinstance(answer.get("usage"), dict) else {}
+    counted = _read_count(usage, "completion_tokens")
     return Completion(
         key=request.key,
         prompt="\n\n".join(filter(None, [request.system, *sum(request.examples, ()), request.question])),
-        text=text,
-        finish_reason=reason,
+        text=found.text if found else _join(thinking, content, marks),
+        finish_reason=_FINISH_REASONS.get(str(ended), FinishReason.ABORT),
         token_ids=None,
-        token_logprobs=tuple([float(token["logprob"]) for token in tokens]) if tokens and ends else None,
-        token_ends=ends,
-        top_logprobs=_top_logprobs(tokens) if tokens and ends else None,
-        token_count=int(counted if counted is not None else len(tokens or ())),
+        token_logprobs=found and found.logprobs,
+        token_ends=found and found.ends,
+        top_logprobs=found and found.top_logprobs,
+        token_count=counted if counted is not None else len(found.ends) if found else 0,
         seconds=seconds,
-        prompt_token_count=int(usage.get("prompt_tokens") or 0),
+        prompt_token_count=_read_count(usage, "prompt_tokens") or 0,
+        ended=str(ended)[:_SHOWN_CHARACTERS],
     )
 
 
-def _token_ends(tokens: list[dict[str, Any]], text: str) -> tuple[int, ...] | None:
-    """Characters complete after each token, from the tokens' bytes; None where they do not spell the text."""
-    pieces = [_spell(token) for token in tokens]
-    if b"".join(pieces).decode(errors="replace") != text:
-        return None
-    decoder, ends, length = getincrementaldecoder("utf-8")(errors="ignore"), list[int](), 0
-    for piece in pieces:
-        length += len(decoder.decode(piece))
-        ends.append(length)
-    return tuple(ends)
+def _read_texts(message: Any) -> tuple[str, str]:
+    """The thinking and what is shown."""
+    if not isinstance(message, dict):
+        raise AnswerError("an answer without a message")
+    # vLLM's name is now `reasoning`; before, and elsewhere, it is `reasoning_content`.
+    thinking, content = message.get("reasoning_content") or message.get("reasoning") or "", message.get("content") or ""
+    if not isinstance(thinking, str) or not isinstance(content, str):
+        raise AnswerError("an answer whose text is no text")
+    return thinking, content
 
 
-def _spell(token: dict[str, Any]) -> bytes:
-    raw = token.get("bytes")
-    return bytes(raw) if raw is not None else str(token["token"]).encode()
+def _join(thinking: str, content: str, marks: tuple[str, str]) -> str:
+    """Nothing shown after the thinking means that it did not end, whatever the server says."""
+    if not thinking:
+        return content
+    return f"{marks[0]}{thinking}{marks[1]}{content}" if content else f"{marks[0]}{thinking}"
 
 
-def _top_logprobs(tokens: list[dict[str, Any]]) -> tuple[tuple[float, ...], ...] | None:
-    rows = [tuple(sorted([float(t["logprob"]) for t in one.get("top_logprobs") or ()], reverse=True)) for one in tokens]
-    return tuple(rows) if all(rows) else None
+def _read_count(usage: Any, name: str) -> int | None:
+    value = usage.get(name)
+    return int(value) if isinstance(value, (int, float)) and 0 <= value < 2**53 else None

@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from tracewright.pipeline.engines.base import Completion, Failure, Request, RequestDrawer
-from tracewright.pipeline.engines.server_answers import read_answer
-from tracewright.pipeline.engines.server_pool import OutageError, PoolTimes, ServerPool
+from tracewright.pipeline.engines.server_answers import AnswerError, read_answer
+from tracewright.pipeline.engines.server_pool import OutageError, PoolTimes, ServerPool, read_json
 from tracewright.pipeline.engines.server_stream import read_stream
 from tracewright.schemas import EngineError, Sampling
 
@@ -122,15 +122,13 @@ class ServerEngine:
     async def _ask(self, request: Request) -> None:
         started, result = time.monotonic(), None
         try:
-            async with asyncio.timeout(self._settings.deadline_seconds):
-                read = None if request.early_stop is None else partial(read_stream, rule=request.early_stop)
-                answer = await self._pool.post("/chat/completions", self._body(request), read)
+            rule, deadline = request.early_stop, self._settings.deadline_seconds
+            read = read_json if rule is None else partial(read_stream, rule=rule)
+            answer = await self._pool.post("/chat/completions", self._body(request), deadline, read)
             result = read_answer(request, answer, time.monotonic() - started, self._settings.marks)
-        except TimeoutError:
-            result = Failure(request.key, f"no answer within its deadline of {self._settings.deadline_seconds:.0f} s")
         except OutageError as error:
             result = error
-        except EngineError as error:
+        except (EngineError, AnswerError) as error:
             result = Failure(request.key, str(error))
         except Exception as error:  # noqa: BLE001 - a server's nonsense must cost its own row only
             result = Failure(request.key, f"the server's answer can't be read: {type(error).__name__}: {error}")

@@ -1,8 +1,7 @@
 """A pool of OpenAI-compatible servers: each request goes to the healthy one with the least in flight.
 
-A server that can't be reached rests, longer each time, and comes back when one request tried on it is answered. One
-that has been silent for a while with requests in flight is asked for its models: if it does not answer that either, it
-hangs, and what it had in flight goes to the others.
+What healthy is says `server_health`. A server that has been silent for a while with requests in flight is asked for its
+models: if it does not answer that either, it hangs, and what it had in flight goes to the others.
 """
 
 from __future__ import annotations
@@ -11,25 +10,29 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import orjson
 
+from tracewright.pipeline.engines.server_answers import AnswerError, check_answer
+from tracewright.pipeline.engines.server_health import Server, find_open
 from tracewright.schemas import EngineError
 
 MAX_TRIES = 6
 """For a request that servers answer with an error, or drop: it may be the request's own fault."""
 _FIRST_PAUSE_SECONDS = 0.5
 _MAX_PAUSE_SECONDS = 20.0
-_FIRST_REST_SECONDS = 1.0
-_MAX_REST_SECONDS = 15.0
 _CONNECT_TIMEOUT_SECONDS = 10.0
 MAX_ANSWER_BYTES = 256 * 2**20
 _OVERLOADED = frozenset({429, 503})
 """The server asks for time: such an answer is waited out, until the request's deadline."""
-_TRANSIENT = frozenset({408, 409, 425, 500, 502, 504})
+_MISPLACED = frozenset({401, 403, 404, 405})
+"""No request of ours will do here, whatever it asks: a wrong address, model or key, or a proxy before a dead server."""
+_TRANSIENT = frozenset({408, 409, 425})
+_SERVER_ERROR = 500
+_OK = 200
 _SHOWN_CHARACTERS = 300
 
 
@@ -37,8 +40,18 @@ Read = Callable[[aiohttp.ClientResponse], Awaitable[dict[str, Any]]]
 
 
 async def read_json(response: aiohttp.ClientResponse) -> dict[str, Any]:
-    """All of an answer."""
-    return orjson.loads(await response.read())
+    """All of an answer.
+
+    Raises:
+        ValueError: it is not JSON, or longer than is read.
+    """
+    parts, size = list[bytes](), 0
+    async for data in response.content.iter_any():
+        size += len(data)
+        if size > MAX_ANSWER_BYTES:
+            raise ValueError(f"it has more than {MAX_ANSWER_BYTES:,} bytes")
+        parts.append(data)
+    return check_answer(orjson.loads(b"".join(parts)))
 
 
 class RequestRefusedError(EngineError):
@@ -61,34 +74,33 @@ class PoolTimes:
     """With every server out of reach for so long, the run ends; what is finished is kept."""
 
 
+class _UnreadableError(Exception):
+    """An answer with HTTP 200 that is none: a page of a proxy, JSON that breaks off, an error in disguise."""
+
+
 @dataclass
-class _Server:
-    url: str
-    in_flight: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
-    failures: int = 0
-    """In a row, of the connection: 0 for a healthy server."""
-    resting_until: float = 0.0
-    last_answer: float = field(default_factory=time.monotonic)
+class _Asked:
+    """A request and what has come of it so far."""
 
-    def is_open(self, now: float) -> bool:
-        """Whether a request may go to it; one that comes back from a rest gets a single one first."""
-        return self.resting_until <= now and not (self.failures and self.in_flight)
-
-    def answered(self) -> None:
-        self.failures, self.last_answer = 0, time.monotonic()
-
-    def rest(self) -> None:
-        now = time.monotonic()
-        if self.resting_until <= now:  # one rest for all the requests that one death takes
-            self.failures += 1
-            self.resting_until = now + min(_MAX_REST_SECONDS, _FIRST_REST_SECONDS * 2 ** (self.failures - 1))
+    data: bytes
+    read: Read
+    tries: int = 0
+    pauses: int = 0
+    trouble: str = ""
+    """Of the last try."""
+    last: Server | None = None
+    """Where that was."""
+    is_refused: bool = False
+    """Whether a server has refused it."""
+    is_misplaced: bool = False
+    """Whether the last server takes no request of ours."""
 
 
 class ServerPool:
     """Posts JSON to one of several servers, with retries; to be used inside one event loop."""
 
     def __init__(self, base_urls: Sequence[str], max_connections: int, times: PoolTimes | None = None) -> None:
-        self._servers = [_Server(url.rstrip("/")) for url in base_urls]
+        self._servers = [Server(url.rstrip("/")) for url in base_urls]
         self._times = times or PoolTimes()
         self._random = random.Random()  # noqa: S311 - jitter
         self._session = aiohttp.ClientSession(
@@ -96,47 +108,84 @@ class ServerPool:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_SECONDS),
             trust_env=False,
         )
+        self._troubled_since: float | None = None
+        """The first trouble since the last answer of any server."""
+        self._was_answered = False
+        """Whether any server ever gave a completion."""
         self._watch = asyncio.ensure_future(self._watch_for_silence())
 
-    async def post(self, path: str, body: dict[str, Any], read: Read | None = None) -> dict[str, Any]:
-        """The server's answer; how long that may take is for the caller to limit. `read` makes it of a response that is
-        no error: without it, all of it is read, as JSON.
+    async def post(
+        self, path: str, body: dict[str, Any], deadline_seconds: float, read: Read = read_json
+    ) -> dict[str, Any]:
+        """The server's answer, as `read` makes it of a response that is no error.
 
         Raises:
             RequestRefusedError: a server refused the request itself.
-            OutageError: no server could be reached for `outage_seconds`.
-            EngineError: every one of `MAX_TRIES` answers was an error.
+            OutageError: no server could be reached, or gave an answer, for `outage_seconds`; or none ever takes us.
+            EngineError: every one of `MAX_TRIES` answers was an error, or there was none within the deadline.
         """
-        data, trouble, tries, pauses = orjson.dumps(body), "", 0, 0
-        while tries < MAX_TRIES:
-            server = await self._choose(trouble)
-            try:
-                status, answer = await self._try(server, path, data, read or read_json)
-            except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError) as error:
-                trouble = self._note_death(server, error)
-                continue
-            except (aiohttp.ClientError, ConnectionError) as error:
-                # The connection was lost with the request in it, which may be what the server died of.
-                trouble, tries = self._note_death(server, error), tries + 1
-                continue
-            server.answered()
-            if status == 200:
-                return answer
-            trouble = f"{server.url}: HTTP {status}: {answer}"
-            if status not in _TRANSIENT | _OVERLOADED:
-                raise RequestRefusedError(trouble)
-            tries, pauses = tries + (status in _TRANSIENT), pauses + 1
-            await asyncio.sleep(self._pause(pauses))
-        raise EngineError(f"no answer in {MAX_TRIES} tries; the last: {trouble}")
+        asked = _Asked(orjson.dumps(body), read)
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                while asked.tries < MAX_TRIES:
+                    if (answer := await self._ask(path, asked)) is not None:
+                        return answer
+        except TimeoutError:
+            last = f"; the last: {asked.trouble}" if asked.trouble else ""
+            raise EngineError(f"no answer within its deadline of {deadline_seconds:,.0f} s{last}") from None
+        if asked.is_misplaced and not self._was_answered:
+            raise OutageError(
+                f"no server takes requests ({asked.trouble}): mend base_urls, the model's name or the server, and run "
+                "the same command again"
+            )
+        raise EngineError(f"no answer in {MAX_TRIES} tries; the last: {asked.trouble}")
 
     async def close(self) -> None:
         """Close every connection."""
         self._watch.cancel()
         await self._session.close()
 
-    async def _try(self, server: _Server, path: str, data: bytes, read: Read) -> tuple[int, Any]:
+    async def _ask(self, path: str, asked: _Asked) -> dict[str, Any] | None:
+        """One try; None where it came to nothing and another one may follow."""
+        server = await self._choose(asked)
+        answer: Any
+        try:
+            status, answer = await self._try(server, path, asked)
+        except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError) as error:
+            server.rest()
+            self._note_trouble(asked, server, _name(error))
+            return None
+        except (aiohttp.ClientError, ConnectionError, _UnreadableError) as error:
+            # The connection was lost with the request in it, which may be what the server died of.
+            status, answer = 0, _name(error)
+        if status == _OK:
+            self._note_answer(server)
+            self._was_answered = True
+            return answer
+        self._note_trouble(asked, server, f"HTTP {status}: {answer}" if status else answer)
+        is_servers_own = not status or status >= _SERVER_ERROR or status in _TRANSIENT | _OVERLOADED | _MISPLACED
+        if not is_servers_own:
+            self._note_answer(server)
+            if not self._may_ask_another(asked):
+                raise RequestRefusedError(asked.trouble)
+            return None
+        server.erred(is_reachable=status != 0)
+        asked.is_misplaced = status in _MISPLACED
+        asked.tries, asked.pauses = asked.tries + (status not in _OVERLOADED), asked.pauses + 1
+        if asked.tries < MAX_TRIES:
+            await asyncio.sleep(self._pause(asked.pauses))
+        return None
+
+    def _may_ask_another(self, asked: _Asked) -> bool:
+        """Whether a refused request may be another server's: one may have a shorter context than the others."""
+        if asked.is_refused or len(self._servers) == 1:
+            return False
+        asked.is_refused = True
+        return True
+
+    async def _try(self, server: Server, path: str, asked: _Asked) -> tuple[int, Any]:
         """One request to one server; a hanging server's end counts as a lost connection."""
-        task = asyncio.ensure_future(self._send(f"{server.url}{path}", data, read))
+        task = asyncio.ensure_future(self._send(f"{server.url}{path}", asked))
         server.in_flight.add(task)
         try:
             return await task
@@ -148,33 +197,51 @@ class ServerPool:
         finally:
             server.in_flight.discard(task)
 
-    async def _send(self, url: str, data: bytes, read: Read) -> tuple[int, Any]:
+    async def _send(self, url: str, asked: _Asked) -> tuple[int, Any]:
         headers = {"Content-Type": "application/json"}
-        async with self._session.post(url, data=data, headers=headers, allow_redirects=False) as response:
-            if (response.content_length or 0) > MAX_ANSWER_BYTES:
-                raise RequestRefusedError(f"{url}: an answer of {response.content_length:,} bytes, which is not read")
-            if response.status == 200:
-                return response.status, await read(response)
-            return response.status, (await response.read()).decode(errors="replace")[:_SHOWN_CHARACTERS]
+        async with self._session.post(url, data=asked.data, headers=headers, allow_redirects=False) as response:
+            if response.status != _OK:
+                said = await response.content.read(_SHOWN_CHARACTERS)
+                return response.status, said.decode(errors="replace")
+            try:
+                return response.status, await asked.read(response)
+            except AnswerError as error:
+                raise _UnreadableError(str(error)) from error
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                kind = response.headers.get("Content-Type", "no type")
+                raise _UnreadableError(f"an answer that can't be read ({kind[:_SHOWN_CHARACTERS]}): {error}") from error
 
-    async def _choose(self, trouble: str) -> _Server:
-        """The least loaded server that is open; waits for one where none is."""
+    async def _choose(self, asked: _Asked) -> Server:
+        """The least loaded server that may be asked; waits for one where none may.
+
+        Rather one that is sound, and not the one that the request has just come back from.
+        """
         while True:
             now = time.monotonic()
-            opened = [server for server in self._servers if server.is_open(now)]
-            if opened:
-                return min(opened, key=lambda server: len(server.in_flight))
-            last = max(server.last_answer for server in self._servers)
-            if now - last > self._times.outage_seconds:
-                raise OutageError(
-                    f"no server could be reached for {now - last:.0f} s ({trouble}). Finished traces are kept: start a "
-                    "server and run the same command again"
-                )
+            found = find_open(self._servers, now, asked.last)
+            if found is None or not found.is_sound:
+                self._check_outage(now, asked.trouble)
+            if found is not None:
+                found.asked_at = now
+                return found
             await asyncio.sleep(self._random.uniform(0.05, 0.2))
 
-    def _note_death(self, server: _Server, error: BaseException) -> str:
-        server.rest()
-        return f"{server.url}: {type(error).__name__} {error}".rstrip()
+    def _check_outage(self, now: float, trouble: str) -> None:
+        """Only while nothing is in flight: what a server works on for long is no silence."""
+        lasted = now - (self._troubled_since or now)
+        if lasted > self._times.outage_seconds and not any(server.in_flight for server in self._servers):
+            raise OutageError(
+                f"no server could be reached, or gave an answer, for {lasted:.0f} s ({trouble}). Finished traces are "
+                "kept: see to the servers and run the same command again"
+            )
+
+    def _note_trouble(self, asked: _Asked, server: Server, trouble: str) -> None:
+        self._troubled_since = self._troubled_since or time.monotonic()
+        asked.last, asked.trouble = server, f"{server.url}: {trouble}"
+
+    def _note_answer(self, server: Server) -> None:
+        self._troubled_since = None
+        server.answered()
 
     def _pause(self, attempt: int) -> float:
         """Exponential, with jitter, so that many requests do not come back at the same moment."""
@@ -190,7 +257,7 @@ class ServerPool:
                     for task in list(server.in_flight):
                         task.cancel()
 
-    async def _answers(self, server: _Server) -> bool:
+    async def _answers(self, server: Server) -> bool:
         """Whether it gives any answer at all when it is asked for its models."""
         timeout = aiohttp.ClientTimeout(total=self._times.probe_seconds)
         try:
@@ -199,3 +266,8 @@ class ServerPool:
                 return True
         except (aiohttp.ClientError, TimeoutError):
             return False
+
+
+def _name(error: BaseException) -> str:
+    """An error in words; aiohttp's say little without their names."""
+    return str(error) if isinstance(error, _UnreadableError) else f"{type(error).__name__} {error}".rstrip()

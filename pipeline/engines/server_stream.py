@@ -13,20 +13,24 @@ import aiohttp
 import orjson
 
 from tracewright.pipeline.engines.running_confidence import EarlyStop, RunningConfidence
-from tracewright.pipeline.engines.server_pool import MAX_ANSWER_BYTES
+from tracewright.pipeline.engines.server_answers import AnswerError
+from tracewright.pipeline.engines.server_pool import MAX_ANSWER_BYTES, read_json
+from tracewright.pipeline.engines.server_tokens import read_logprob, read_top
 from tracewright.schemas import FinishReason
 
 _DATA, _DONE = b"data:", b"[DONE]"
+_SHOWN_CHARACTERS = 300
 
 
 async def read_stream(response: aiohttp.ClientResponse, rule: EarlyStop) -> dict[str, Any]:
     """The answer as it would have come in one piece; given up where the rule says so.
 
     Raises:
-        LookupError, TypeError, ValueError: the stream is not one of a chat completion, or longer than is read.
+        LookupError, TypeError, ValueError: the stream is not one of a chat completion, breaks off, or is longer than is
+            read.
     """
     if not response.content_type.startswith("text/event-stream"):  # a server that does not stream
-        return orjson.loads(await response.read())
+        return await read_json(response)
     parts = _Parts(RunningConfidence(rule))
     async for chunk in _iter_chunks(response):
         if parts.take(chunk):
@@ -36,15 +40,25 @@ async def read_stream(response: aiohttp.ClientResponse, rule: EarlyStop) -> dict
 
 
 async def _iter_chunks(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
-    rest, size = b"", 0
+    """The stream's objects. A line comes in many pieces, which are joined once."""
+    pieces, size = list[bytes](), 0
     async for data in response.content.iter_any():
         size += len(data)
         if size > MAX_ANSWER_BYTES:
-            raise ValueError(f"an answer of more than {MAX_ANSWER_BYTES:,} bytes, which is not read")
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines:
-            if line.startswith(_DATA) and (text := line.removeprefix(_DATA).strip()) != _DONE:
-                yield orjson.loads(text)
+            raise ValueError(f"it has more than {MAX_ANSWER_BYTES:,} bytes")
+        first, *others = data.split(b"\n")
+        pieces.append(first)
+        for line in others:
+            if (chunk := _read_line(b"".join(pieces))) is not None:
+                yield chunk
+            pieces = [line]
+    if (chunk := _read_line(b"".join(pieces))) is not None:
+        yield chunk
+
+
+def _read_line(line: bytes) -> dict[str, Any] | None:
+    text = line.removeprefix(_DATA).strip() if line.startswith(_DATA) else b""
+    return orjson.loads(text) if text and text != _DONE else None
 
 
 @dataclass
@@ -61,7 +75,7 @@ class _Parts:
     def take(self, chunk: dict[str, Any]) -> bool:
         """Add a chunk; whether the completion is to be given up."""
         if "error" in chunk:
-            raise ValueError(str(chunk["error"]))
+            raise AnswerError(f"an error in its stream: {str(chunk['error'])[:_SHOWN_CHARACTERS]}")
         self.usage = chunk.get("usage") or self.usage
         for choice in chunk.get("choices") or ():
             delta = choice.get("delta") or {}
@@ -70,14 +84,19 @@ class _Parts:
             self.finish_reason = choice.get("finish_reason") or self.finish_reason
             for token in (choice.get("logprobs") or {}).get("content") or ():
                 self.tokens.append(token)
-                top = [float(one["logprob"]) for one in token.get("top_logprobs") or ()]
-                if self.running.add(float(token["logprob"]), top) and self.finish_reason is None:
+                if self.running.add(read_logprob(token), read_top(token)) and self.finish_reason is None:
                     self.finish_reason = FinishReason.LOW_CONFIDENCE.value
                     return True
         return False
 
     def join(self) -> dict[str, Any]:
-        """The answer in one piece."""
+        """The answer in one piece.
+
+        Raises:
+            AnswerError: it was not whole.
+        """
+        if self.finish_reason is None:
+            raise AnswerError("a stream that breaks off")
         message = {"content": "".join(self.text), "reasoning_content": "".join(self.thinking)}
         choice = {"message": message, "finish_reason": self.finish_reason, "logprobs": {"content": self.tokens}}
         return {"choices": [choice], "usage": self.usage}

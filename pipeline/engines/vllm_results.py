@@ -15,6 +15,8 @@ from tracewright.schemas import FinishReason
 _LEAST_LOGPROB = -9_999.0
 """Stands for minus infinity and for no number, which JSON does not have."""
 _DIGITS = 6
+_FINISH_REASONS = {reason.value: reason for reason in FinishReason}
+"""vLLM has more of them, `repetition` for one."""
 
 
 def read_result(message: dict[str, Any]) -> Completion | Failure:
@@ -37,7 +39,7 @@ def read_result(message: dict[str, Any]) -> Completion | Failure:
         key=message["key"],
         prompt=message["prompt"],
         text=message["text"],
-        finish_reason=FinishReason(message["finish_reason"]),
+        finish_reason=_FINISH_REASONS.get(message["finish_reason"], FinishReason.ABORT),
         token_ids=tuple(message["token_ids"]),
         token_logprobs=sampled and sampled[:count],
         token_ends=tuple(message["token_ends"]),
@@ -46,6 +48,7 @@ def read_result(message: dict[str, Any]) -> Completion | Failure:
         seconds=message["seconds"],
         prompt_token_count=message["prompt_token_count"],
         distributions=distributions,
+        ended=str(message["finish_reason"]),
     )
 
 

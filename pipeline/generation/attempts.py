@@ -11,6 +11,9 @@ from tracewright.schemas import Attempt, AttemptKind, FinishReason, Span
 if TYPE_CHECKING:
     from tracewright.pipeline.config import ReasoningConfig
 
+_ENDED = (FinishReason.ABORT, FinishReason.ERROR)
+"""No limit of ours cut it, so a higher one helps nothing; asking once more may."""
+
 
 def find_reasoning(text: str, marks: ReasoningConfig) -> Span | None:
     """The part of a completion between the marks, these included; the opening one may be missing."""
@@ -28,7 +31,7 @@ def find_cut(result: Completion, marks: ReasoningConfig, max_tokens: int | None)
     if result.finish_reason is FinishReason.LOW_CONFIDENCE:
         return f"given up after {result.token_count} tokens: its running confidence fell below the threshold"
     if result.finish_reason is not FinishReason.STOP:
-        return f"the engine ended it ({result.finish_reason.value})"
+        return f"the engine ended it ({result.ended or result.finish_reason.value})"
     opened, closed = result.text.rfind(marks.open), result.text.rfind(marks.close)
     if opened > closed or (marks.required and closed < 0):
         return f"it ends before {marks.close}"
@@ -40,6 +43,8 @@ def make_attempt(finished: Finished, cut: str | None) -> Attempt:
     task, result = finished.task, finished.result
     if isinstance(result, Failure):
         return make_failed_attempt(finished, result.reason)
+    if result.finish_reason in _ENDED:
+        return make_failed_attempt(finished, str(cut))
     return Attempt(
         trace_id=task.trace_id,
         problem=task.problem,

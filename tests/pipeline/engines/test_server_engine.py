@@ -1,6 +1,7 @@
 """A pool of servers. They are fakes: one that limits rates, answers nonsense or is gone can not be had otherwise."""
 
 import json
+import re
 import socket
 import threading
 from collections import Counter
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tracewright.pipeline.engines import server_pool
+from tracewright.pipeline.engines import server_health, server_pool
 from tracewright.pipeline.engines.base import Completion, Failure, Request
 from tracewright.pipeline.engines.server_engine import ServerEngine, ServerSettings
 from tracewright.pipeline.engines.server_pool import PoolTimes
@@ -24,6 +25,8 @@ class Server(BaseHTTPRequestHandler):
     seen: Counter[str] = Counter()
     served: Counter[BaseServer] = Counter()
     hanging: set[BaseServer] = set()
+    statuses: dict[BaseServer, int] = {}
+    """What a server answers to everything."""
     released = threading.Event()
 
     def do_POST(self) -> None:
@@ -31,7 +34,19 @@ class Server(BaseHTTPRequestHandler):
         question = body["messages"][-1]["content"]
         Server.seen[question] += 1
         Server.served[self.server] += 1
-        if question == "limited" and Server.seen[question] < 3:
+        if self.server in Server.statuses:
+            self.reply(Server.statuses[self.server], {"error": "planted"})
+        elif question == "page":
+            self.send(200, b"<html>It works!</html>", "text/html")
+        elif question == "broken":
+            self.send(200, b'{"choices": [{"message": {"content": "1+', "application/json")
+        elif question == "short":
+            self.send(200, b'{"choices": [', "application/json", length=900)
+        elif question == "disguised":
+            self.reply(200, {"error": {"message": "out of credits"}})
+        elif question.isdigit():
+            self.reply(int(question), {"error": "planted"})
+        elif question == "limited" and Server.seen[question] < 3:
             self.reply(429, {"error": "slow down"})
         elif question == "refused":
             self.reply(400, {"error": "too long for this model"})
@@ -61,9 +76,12 @@ class Server(BaseHTTPRequestHandler):
         return {"choices": [choice], "usage": {"completion_tokens": 3}}
 
     def reply(self, status: int, body: dict) -> None:
-        data = json.dumps(body).encode()
+        self.send(status, json.dumps(body).encode(), "application/json")
+
+    def send(self, status: int, data: bytes, kind: str, length: int | None = None) -> None:
         self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(length or len(data)))
         self.end_headers()
         self.wfile.write(data)
 
@@ -73,12 +91,21 @@ class Server(BaseHTTPRequestHandler):
 
 def start(port: int = 0) -> ThreadingHTTPServer:
     server = ThreadingHTTPServer(("127.0.0.1", port), Server)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     return server
 
 
 def address(server: ThreadingHTTPServer) -> str:
     return f"http://127.0.0.1:{server.server_port}/v1"
+
+
+@pytest.fixture(autouse=True)
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses and rests so short that a test can wait for all of them."""
+    monkeypatch.setattr(server_pool, "_FIRST_PAUSE_SECONDS", 0.005)
+    monkeypatch.setattr(server_health, "_FIRST_REST_SECONDS", 0.02)
+    monkeypatch.setattr(server_health, "_MAX_REST_SECONDS", 0.05)
+    monkeypatch.setattr(server_health, "_PACE_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -90,6 +117,7 @@ def servers() -> Iterator[list[ThreadingHTTPServer]]:
     yield two
     Server.released.set()
     Server.hanging.clear()
+    Server.statuses.clear()
     for server in two:
         server.shutdown()
         server.server_close()
@@ -130,6 +158,60 @@ def test_a_rate_limit_is_waited_for_and_a_refusal_is_not(url: str) -> None:
     assert isinstance(cut, Completion) and cut.finish_reason is FinishReason.LENGTH
 
 
+@pytest.mark.parametrize(
+    ("question", "why"),
+    [
+        ("500", "HTTP 500"),
+        ("502", "HTTP 502"),
+        ("524", "HTTP 524"),
+        ("404", "HTTP 404"),
+        ("page", r"can't be read \(text/html\)"),
+        ("broken", r"can't be read \(application/json\)"),
+        ("short", "ClientPayloadError"),
+        ("crash", "ServerDisconnectedError"),
+        ("disguised", "out of credits"),
+        ("nonsense", "without choices"),
+    ],
+)
+def test_a_request_without_an_answer_fails_alone_after_some_tries(question: str, why: str, url: str) -> None:
+    results = ask(url, questions=["1+1", question, *(f"{n}+1" for n in range(2, 12))])
+    failure = results.pop(question)
+    assert isinstance(failure, Failure) and re.search(why, failure.reason), failure
+    assert Server.seen[question] == server_pool.MAX_TRIES
+    assert all(isinstance(result, Completion) for result in results.values())
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 502, 503])
+def test_a_server_that_gives_nothing_but_errors_does_not_draw_the_requests(
+    status: int, servers: list[ThreadingHTTPServer]
+) -> None:
+    Server.statuses[servers[0]] = status
+    results = ask(*map(address, servers), questions=[f"{n}+1" for n in range(60)])
+    assert all(isinstance(result, Completion) for result in results.values())
+    assert Server.served[servers[1]] == 60
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405])
+def test_a_wrong_address_or_model_ends_the_run_instead_of_failing_every_row(
+    status: int, servers: list[ThreadingHTTPServer]
+) -> None:
+    Server.statuses.update(dict.fromkeys(servers, status))
+    with pytest.raises(EngineError, match=rf"no server takes requests.*HTTP {status}.*base_urls"):
+        ask(*map(address, servers), questions=[f"{n}+1" for n in range(10)])
+
+
+def test_servers_that_give_errors_for_minutes_end_the_run(servers: list[ThreadingHTTPServer]) -> None:
+    Server.statuses.update(dict.fromkeys(servers, 429))
+    with pytest.raises(EngineError, match=r"gave an answer.*HTTP 429"):
+        ask(*map(address, servers), questions=["1+1"], times=PoolTimes(outage_seconds=0.3))
+
+
+def test_a_request_that_passes_its_deadline_names_its_last_trouble(servers: list[ThreadingHTTPServer]) -> None:
+    Server.statuses[servers[0]] = 429
+    (failure,) = ask(address(servers[0]), questions=["1+1"], deadline_seconds=0.3).values()
+    assert isinstance(failure, Failure) and "deadline" in failure.reason and "HTTP 429" in failure.reason
+
+
 def test_a_dead_server_costs_nothing_where_another_lives(url: str) -> None:
     results = ask("http://127.0.0.1:9/v1", url, questions=[f"{n}+1" for n in range(20)])
     assert all(isinstance(result, Completion) for result in results.values())
@@ -146,13 +228,6 @@ def test_a_request_that_passes_its_deadline_fails_alone(url: str) -> None:
     results = ask(url, questions=["slow", "1+1", "2+1"], deadline_seconds=0.5)
     slow = results.pop("slow")
     assert isinstance(slow, Failure) and "deadline" in slow.reason
-    assert all(isinstance(result, Completion) for result in results.values())
-
-
-def test_a_request_that_servers_drop_fails_alone_in_the_end(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_pool, "_FIRST_REST_SECONDS", 0.01)
-    results = ask(url, questions=["crash", "1+1", "2+1"])
-    assert isinstance(results.pop("crash"), Failure) and Server.seen["crash"] == server_pool.MAX_TRIES
     assert all(isinstance(result, Completion) for result in results.values())
 
 
@@ -175,11 +250,7 @@ def test_requests_that_depend_on_results_are_drawn_when_there_are_some(url: str)
     assert results[:3] == ["1+1", "2+1", "3+1"]
 
 
-def test_a_server_that_died_is_asked_again_once_it_is_back(
-    servers: list[ThreadingHTTPServer], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server_pool, "_FIRST_REST_SECONDS", 0.05)
-    monkeypatch.setattr(server_pool, "_MAX_REST_SECONDS", 0.05)
+def test_a_server_that_died_is_asked_again_once_it_is_back(servers: list[ThreadingHTTPServer]) -> None:
     first, second = servers
     own = ServerSettings((address(first), address(second)), "m", Sampling(), max_tokens=8, max_in_flight=4)
     back: ThreadingHTTPServer | None = None
