@@ -39,15 +39,15 @@ class Region:
 
 LAYOUTS = "align|aligned|alignat|equation|gather|gathered|multline|eqnarray|split|displaymath|math|flalign"
 """Environments that hold formulas one below the other."""
-_ENVIRONMENTS = rf"(?:{LAYOUTS}|cases|array)\*?"
+_ENVIRONMENTS = rf"(?:{LAYOUTS}|d?cases|array|(?:[pbvBV]|small)?matrix)\*?"
 _OPENING = re.compile(
-    rf"""(?P<fence>^[ \t]*(?:```+|~~~+)[^\n]*$)
+    rf"""(?P<fence>^[ \t]*(?:```+[^`\n]*|~~~+[^\n]*)$)
     |(?P<tick>`+)
     |(?P<escaped>\\[\\$])
     |(?P<display>\\\[)
     |(?P<paren>\\\()
     |(?P<begin>\\begin\{{(?P<name>{_ENVIRONMENTS})\}})
-    |(?P<drawing>\[asy\]|\\begin\{{(?:asy|tabular|verbatim|lstlisting)\}})
+    |(?P<drawing>\[asy\]|\\begin\{{(?:asy|tabular|verbatim|lstlisting|minted|tikzpicture|algorithmic)\}})
     |(?P<dollars>\$\$)
     |(?P<dollar>\$(?!<<)(?=\S))""",
     re.VERBOSE | re.MULTILINE,
@@ -124,9 +124,10 @@ def _close(text: str, opening: re.Match[str], finder: _CloserFinder) -> Region |
 
 
 def _close_fence(text: str, opening: re.Match[str]) -> Region:
-    """A fence that nothing closes runs to the end: what a cut-off completion leaves."""
-    mark = opening.group().lstrip()[:3]
-    closing = re.compile(rf"^[ \t]*{re.escape(mark)}+[ \t]*$", re.MULTILINE).search(text, opening.end())
+    """A fence closes with one as long or longer (CommonMark); one that nothing closes runs to the end."""
+    line = opening.group().strip()
+    mark = line[: len(line) - len(line.lstrip(line[0]))]
+    closing = re.compile(rf"^[ \t]*{mark}{mark[0]}*(?=[ \t]*\r?$)", re.MULTILINE).search(text, opening.end())
     inner_end, end = (len(text), len(text)) if closing is None else closing.span()
     return Region(RegionKind.CODE, opening.start(), end, opening.end(), inner_end)
 

@@ -114,8 +114,8 @@ def _is_heading(line: str) -> bool:
 
 
 def _is_wrapped(text: str, line: str, end: int) -> bool:
-    """Whether the next line goes on with the sentence: broken by an editor, not by the author."""
-    if len(line) < _MIN_WRAPPED_CHARACTERS or line.endswith((*_ENDS_SENTENCE, ":", ";")):
+    """Whether the next line goes on with the sentence: broken by an editor, or behind a comma."""
+    if not line.endswith(",") and (len(line) < _MIN_WRAPPED_CHARACTERS or line.endswith((*_ENDS_SENTENCE, ":", ";"))):
         return False
     return text[end].islower() and _ITEM.match(text, end) is None
 

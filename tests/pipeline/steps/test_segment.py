@@ -78,6 +78,26 @@ def test_no_cut_lies_inside_a_formula_or_code(text: str) -> None:
         assert not [cut for cut in cuts if region.start < cut < region.end]
 
 
+CUTS = {
+    "an outer fence is longer than the inner one": ["````\n```\na\n\n1. b\n```\n````\n", "Then 1 + 1 = 2."],
+    "code in backticks on a line of its own": ["```x = 1```\n\n", "Then y = 2.\n\n", "Done."],
+    "a fence in a text with carriage returns": ["```py\r\nx = 1\r\n\r\ny = 2\r\n```\r\n", "Then y."],
+    "spaces behind a closing fence": ["```\nx\n```  \n", "Then y."],
+    "a matrix without delimiters": ["M is\n\\begin{pmatrix} 1 \\\\\n\n 3 \\end{pmatrix}\n", "So 3."],
+    "a sentence that is broken at its commas": ["Since $a=1$,\nwe have $b=2$,\nand so $c=3$.\n", "Then $d=4$."],
+    "a list behind a comma": ["We know, therefore,\n", "- a = 1\n", "- b = 2"],
+    "carriage returns": ["3 + 4 = 7\r\n", "7 * 2 = 14\r\n\r\n", "So 14.\r\n"],
+    "right to left": ["الخطوة 1: 3 + 4 = 7\n", "الجواب 7"],
+    "amounts of money": ["It costs $5. ", "He pays $10 and gets $5 back. ", "So $5 is left."],
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_cut(name: str) -> None:
+    text = "".join(CUTS[name])
+    assert [text[span.start : span.end] for span in segment(text)] == CUTS[name]
+
+
 def test_reasoning_is_not_mixed_with_the_answer() -> None:
     text = "<think>a b</think>c"
     assert 18 in [span.start for span in segment(text, reasoning=Span(start=0, end=18))]
