@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -20,6 +21,8 @@ from tracewright.pipeline.cards.stages import STAGE_MEANINGS
 from tracewright.schemas.release import ReleaseManifest, StageSettings
 
 _TEMPLATE = "release.md.jinja"
+_LINE_CHARS = 100
+"""A hub shows a block without wrapping: what is longer runs out of sight."""
 
 
 def render_card(manifest: ReleaseManifest) -> str:
@@ -71,6 +74,19 @@ def _settings(stages: Sequence[StageSettings]) -> str:
     return block(yaml.safe_dump([stage.describe() for stage in stages], sort_keys=False, allow_unicode=True).rstrip())
 
 
+def _wrap(text: str) -> str:
+    """The text with its long lines broken between words, the rest of each indented."""
+    return "\n".join(_wrap_line(line) if len(line) > _LINE_CHARS else line for line in text.split("\n"))
+
+
+def _wrap_line(line: str) -> str:
+    wrapper = textwrap.TextWrapper(
+        _LINE_CHARS, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    wrapper.expand_tabs = wrapper.replace_whitespace = False
+    return wrapper.fill(line)
+
+
 def _count(number: int) -> str:
     return f"{number:,}"
 
@@ -83,6 +99,7 @@ _FILTERS: dict[str, Any] = {
     "code": code,
     "cell": cell,
     "block": block,
+    "wrap": _wrap,
     "count": _count,
     "figure": _figure,
     "share_of": share,

@@ -44,6 +44,7 @@ _COLUMNS: dict[str, str] = {
     "license": "The problem's licence.",
     "model": "The teacher's model.",
     "fingerprint": "A hash of the teacher's model, revision, precision, tokenizer, template and sampling.",
+    "decision": "The most careful of the reviewers' decisions that stand; empty where nobody decided.",
     "sample": "Which of the teacher's samples for the problem this is, from 0.",
 }
 

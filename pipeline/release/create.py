@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracewright.pipeline.cards import draw_pictures, render_card, render_croissant
-from tracewright.pipeline.curate import read_slice
+from tracewright.pipeline.curate import Slice, read_slice
 from tracewright.pipeline.duplicates import cluster_problems
 from tracewright.pipeline.filter import parse_filter
 from tracewright.pipeline.release.calibration import measure_calibration, share_with_figures
@@ -301,11 +301,19 @@ def _describe(
         test_share=request.test_share,
         rows_with_failed_step=int((frame["failed_steps"] > 0).sum()),
         steps_with_confidence=tally.steps_with_confidence,
-        stages=tuple(map(StageSettings.of, selection.slice.stages if selection.slice else ())),
+        stages=_describe_stages(selection.slice),
         completion_example=tally.completion_example,
         histograms={**count_lengths(frame), **tally.step_confidence()},
         not_carried=dict(sorted({**tally.not_carried, **_count_corrections(selection)}.items())),
     )
+
+
+def _describe_stages(saved: Slice | None) -> tuple[StageSettings, ...]:
+    """The slice's own filter and what came after it."""
+    if saved is None:
+        return ()
+    filtered = [{"kind": "where", "where": saved.where}] if saved.where else []
+    return tuple(map(StageSettings.of, (*filtered, *saved.stages)))
 
 
 def _count_corrections(selection: Selection) -> dict[str, int]:

@@ -195,6 +195,24 @@ def test_a_row_and_the_curation_are_shown_as_they_are(released: Path, card: str)
     assert kinds == ["outcomes", "exact_duplicates"]
 
 
+def test_a_slices_own_filter_is_stated_and_long_lines_are_broken(tmp_path: Path, make_trace: MakeTrace) -> None:
+    store = Store.open(tmp_path / "store", create=True)
+    with store.writer() as writer:
+        writer.add_trace(make_trace("How many " + "apples and " * 20 + "pears?", ["so  it is\n", "x" * 150]))
+    curate(store, [ExactDuplicates()], name="right", where='outcome == "correct"')
+    create_release(store, tmp_path / "out", name="right", slice="right", pictures=False)
+    card = (tmp_path / "out/README.md").read_text(encoding="utf-8")
+    prompt, completion, settings = [
+        token.content for token in MARKDOWN.parse(body(card)) if token.type == "fence" and token.info == "text"
+    ]
+    assert max(map(len, prompt.splitlines())) <= 100
+    assert " ".join(prompt.split()) == "How many " + "apples and " * 20 + "pears?"
+    assert completion == "so  it is\n" + "x" * 150 + "\n"
+    stages = yaml.safe_load(settings)
+    assert stages[0] == {"kind": "where", "where": 'outcome == "correct"'}
+    assert [stage["kind"] for stage in stages] == ["where", "exact_duplicates"]
+
+
 def test_pictures_are_files_of_the_release_that_the_card_shows(released: Path, card: str) -> None:
     listed = {file.path: file for file in read_manifest(released).files if file.path.startswith("pictures/")}
     images = [
