@@ -4,6 +4,12 @@ Every kind inherits the matching built-in too, so that code which knows nothing 
 one message, so that it survives pickling. A message says what was received, what was expected and what to do next.
 """
 
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+_MAX_FAULTS = 3
+
 
 class TracewrightError(Exception):
     """The root of every error raised on purpose."""
@@ -51,3 +57,13 @@ class EngineError(TracewrightError, RuntimeError):
 
 class TrainingError(TracewrightError, RuntimeError):
     """A training process died; what it had saved is kept, and the same command goes on from there."""
+
+
+def in_one_line(error: Exception) -> str:
+    """What the error says, on one line; of a model's faults the first few, each with its place."""
+    if not isinstance(error, ValidationError):
+        return " ".join(str(error).split())
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    named = [": ".join(filter(None, (".".join(map(str, one["loc"])), one["msg"]))) for one in faults[:_MAX_FAULTS]]
+    more = [f"and {len(faults) - _MAX_FAULTS} more"] if len(faults) > _MAX_FAULTS else []
+    return "; ".join([*named, *more])

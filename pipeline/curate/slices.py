@@ -10,7 +10,7 @@ from pydantic import Field
 
 from tracewright.pipeline.store.disk import make_folder, write_durably
 from tracewright.schemas.base import Count, Frozen, Timestamp
-from tracewright.schemas.errors import InputError, MissingInputError, StoreError
+from tracewright.schemas.errors import InputError, MissingInputError, StoreError, in_one_line
 from tracewright.schemas.ids import hash_content
 from tracewright.schemas.release import StageCount
 
@@ -68,7 +68,7 @@ def read_slice(store: Path, name: str) -> Slice:
     try:
         return Slice.model_validate_json(path.read_bytes())
     except ValueError as error:
-        raise StoreError(f"{path} is not a slice: {error}: save the slice again") from error
+        raise StoreError(f"{path} is not a slice: {in_one_line(error)}: save the slice again") from error
 
 
 def list_slices(store: Path) -> list[str]:

@@ -16,7 +16,7 @@ from tracewright.pipeline.release.manifest import read_manifest, read_tombstone
 from tracewright.pipeline.release.order import RowGroup, plan_windows
 from tracewright.pipeline.release.stream import Reading, RowStream, StreamState
 from tracewright.pipeline.release.verify import find_damage, find_misplaced, raise_faults
-from tracewright.schemas.errors import InputError, MissingInputError, ReleaseYankedError
+from tracewright.schemas.errors import InputError, MissingInputError, ReleaseYankedError, in_one_line
 from tracewright.schemas.release import ReleaseFile, ReleaseManifest
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Release:
         try:
             reading = Reading(release=self.manifest.digest, split=split, seed=seed, **place)
         except ValueError as error:
-            raise InputError(f"these readers can't share rows: {error}") from error
+            raise InputError(f"these readers can't share rows: {in_one_line(error)}") from error
         return self._open_stream(reading, 0, columns)
 
     def resume(self, state: StreamState, *, columns: Sequence[str] | None = None) -> RowStream:

@@ -22,7 +22,7 @@ from tracewright.pipeline.store.disk import explain_disk_errors, make_folder
 from tracewright.pipeline.store.locks import hold
 from tracewright.pipeline.store.objects import ObjectPath, local_folder
 from tracewright.schemas.base import Count, Frozen
-from tracewright.schemas.errors import InputError, MissingInputError, StoreError, TracewrightError
+from tracewright.schemas.errors import InputError, MissingInputError, StoreError, TracewrightError, in_one_line
 from tracewright.schemas.release import ReleaseManifest
 
 FOLDER = "releases"
@@ -192,7 +192,9 @@ def _read(path: Path) -> RegisteredRelease:
     try:
         return RegisteredRelease.model_validate_json(path.read_bytes())
     except (ValueError, OSError) as error:
-        raise StoreError(f"{path} is not an entry of the register: {error}: restore it from a copy") from error
+        raise StoreError(
+            f"{path} is not an entry of the register: {in_one_line(error)}: restore it from a copy"
+        ) from error
 
 
 def _write(store: Path, entry: RegisteredRelease, *, is_first: bool = False) -> None:

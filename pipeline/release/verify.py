@@ -62,7 +62,7 @@ def find_misplaced(directory: Path, manifest: ReleaseManifest) -> Iterator[str]:
         relative = path.relative_to(directory).as_posix()
         is_file = path.is_symlink() or not path.is_dir()
         if is_file and relative not in listed and not _is_beside(relative):
-            yield f"{relative}: not in the manifest"
+            yield f"{relative if relative.isprintable() else ascii(relative)}: not in the manifest"
 
 
 def _is_beside(relative: str) -> bool:

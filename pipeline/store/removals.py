@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from tracewright.pipeline.store.disk import make_folder, write_durably
 from tracewright.schemas.base import Count, Frozen, Timestamp
-from tracewright.schemas.errors import StoreError
+from tracewright.schemas.errors import StoreError, in_one_line
 
 FOLDER = "removals"
 OWNER = "trace_id"
@@ -124,4 +124,6 @@ def _read(path: Path) -> Removal:
     try:
         return Removal.model_validate_json(path.read_bytes())
     except (ValidationError, OSError) as error:
-        raise StoreError(f"{path} is not the record of a takedown: {error}: restore it from a copy") from error
+        raise StoreError(
+            f"{path} is not the record of a takedown: {in_one_line(error)}: restore it from a copy"
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -102,10 +103,21 @@ def test_a_withdrawn_release_is_refused_with_the_reason(copy: Path) -> None:
     assert open_release(copy, allow_yanked=True).table("test").num_rows
 
 
-def test_an_unreadable_tombstone_still_withdraws(copy: Path) -> None:
-    (copy / "YANKED.json").write_text("{")
-    with pytest.raises(IntegrityError, match=r"YANKED\.json"):
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda path: path.write_text("{"),
+        lambda path: path.write_text("{}"),
+        lambda path: path.mkdir(),
+        lambda path: path.symlink_to("/not/there"),
+    ],
+    ids=["no JSON", "no reason", "a folder", "a link to nothing"],
+)
+def test_an_unreadable_tombstone_still_withdraws(copy: Path, put: Callable[[Path], object]) -> None:
+    put(copy / "YANKED.json")
+    with pytest.raises(IntegrityError, match=r"YANKED\.json") as caught:
         open_release(copy)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_wrong_size_is_found_on_opening(copy: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tracewright.pipeline.release import open_release, verify_release, yank_release
 from tracewright.pipeline.release.layout import hash_file
-from tracewright.pipeline.release.manifest import seal
+from tracewright.pipeline.release.manifest import encode_manifest, seal
 from tracewright.schemas import IntegrityError, MissingInputError, ReleaseManifest, SchemaVersionError
 
 TRAIN = "data/train-00001-of-00008.parquet"
@@ -64,6 +64,19 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "extra link": (lambda copy: (copy / "way-out").symlink_to("/"), "way-out"),
     "extra in a new folder": (lambda copy: ((copy / "x").mkdir(), (copy / "x/y").write_text("")), "x/y"),
     "manifest changed": (lambda copy: replace_text(copy / "manifest.json", '"seed": 0', '"seed": 1'), "manifest.json"),
+    "another byte in the manifest that says the same": (
+        lambda copy: replace_text(copy / "manifest.json", '"seed": 0', '"seed":\t0'),
+        "manifest.json",
+    ),
+    "a key of the manifest twice": (
+        lambda copy: replace_text(copy / "manifest.json", '"seed": 0', '"seed": 1, "seed": 0'),
+        "manifest.json",
+    ),
+    "half a character": (
+        lambda copy: replace_text(copy / "manifest.json", '"seed": 0', '"seed": "\\ud800"'),
+        "manifest.json",
+    ),
+    "a name that moves the cursor": (lambda copy: (copy / "a\x1b[2Jb").write_text(""), r"a\x1b[2Jb"),
     "manifest is no JSON": (lambda copy: truncate_more(copy / "manifest.json"), "manifest.json"),
     "manifest is a list": (lambda copy: (copy / "manifest.json").write_text("[]"), "manifest.json"),
     "manifest nested deep": (lambda copy: (copy / "manifest.json").write_text("[" * 99_999), "manifest.json"),
@@ -94,7 +107,7 @@ def rewrite_manifest(copy: Path, change: Callable[[dict[str, Any]], object]) -> 
     content = json.loads((copy / "manifest.json").read_text())
     change(content)
     manifest = seal(ReleaseManifest.model_validate(content))
-    (copy / "manifest.json").write_text(manifest.model_dump_json())
+    (copy / "manifest.json").write_bytes(encode_manifest(manifest))
     return manifest
 
 
