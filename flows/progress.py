@@ -78,21 +78,23 @@ class StageProgress:
         self.progress.update(self._line, completed=done, detail=detail, total=total or self.total)
         if time.monotonic() >= self._next_artifact:
             self._next_artifact = time.monotonic() + ARTIFACT_INTERVAL_SECONDS
-            self._publish(100.0 * done / max(1, total or self.total or done or 1))
+            whole = total or self.total
+            said = f"{done:,} of {whole:,}" if whole else f"{done:,}"
+            self._publish(100.0 * done / max(1, whole or done), f"{said}, {detail}" if detail else said)
 
     def finish(self, done: int, detail: str) -> None:
         """Show the end."""
         self.progress.update(self._line, completed=done, total=done, detail=detail)
-        self._publish(100.0)
+        self._publish(100.0, f"{done:,}, {detail}" if detail else f"{done:,}")
 
-    def _publish(self, percent: float) -> None:
+    def _publish(self, percent: float, said: str) -> None:
         from prefect.artifacts import create_progress_artifact, update_progress_artifact
         from prefect.context import FlowRunContext
 
         if FlowRunContext.get() is None:
             return
         if self._artifact is None:
-            created = create_progress_artifact(min(100.0, percent), key=self.name.replace(" ", "-"))
+            created = create_progress_artifact(min(100.0, percent), self.name.replace(" ", "-"), said)
             self._artifact = created if isinstance(created, UUID) else None
         else:
-            update_progress_artifact(self._artifact, min(100.0, percent))
+            update_progress_artifact(self._artifact, min(100.0, percent), said)

@@ -29,10 +29,13 @@ def list_runs(request: Request, site: SiteDep, services: ServicesDep, viewer: Vi
     """The newest runs, what can be started, and the service's own work."""
     runs: list[dict[str, Any]] = []
     deployments: list[dict[str, Any]] = []
+    stages: dict[str, list[dict[str, Any]]] = {}
     problem, is_configured = "", True
     try:
         deployments = services.runs.list_deployments()
         runs = services.runs.list_runs()
+        going = [UUID(run["id"]) for run in runs if run["state"] == "RUNNING"]
+        stages = services.runs.read_progress(going) if going else {}
     except ConflictError:
         is_configured = False
     except RefusedError as error:
@@ -44,6 +47,7 @@ def list_runs(request: Request, site: SiteDep, services: ServicesDep, viewer: Vi
         "runs.html.jinja",
         viewer,
         runs=runs,
+        stages=stages,
         deployments=deployments,
         problem=problem,
         is_configured=is_configured,
@@ -72,7 +76,13 @@ def show_run(
         lines, offset = (lines + page)[-MAX_LOG_LINES:], offset + len(page)
         if len(page) < _LOG_PAGE:
             break
-    is_over = run["state"] in _ENDED
     return site.respond(
-        request, "run.html.jinja", viewer, run=run, lines=lines, hidden=offset - len(lines), is_over=is_over
+        request,
+        "run.html.jinja",
+        viewer,
+        run=run,
+        lines=lines,
+        hidden=offset - len(lines),
+        is_over=run["state"] in _ENDED,
+        stages=services.runs.read_progress([run_id])[str(run_id)],
     )

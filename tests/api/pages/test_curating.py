@@ -64,12 +64,19 @@ def test_a_release_is_made_shown_compared_and_downloaded(live):
     page.get_by_role("link", name="made-here").first.click()
     card = page.get_by_role("article", name="Data card")
     assert "reasoning traces" in card.inner_text()
+    picture = card.get_by_role("img").first
+    picture.scroll_into_view_if_needed()
+    page.wait_for_function("image => image.naturalWidth > 100", arg=picture.element_handle())
     with page.expect_download() as caught:
         page.get_by_role("link", name="manifest.json").click()
     assert b'"made-here"' in caught.value.path().read_bytes()
     page.get_by_role("button", name="Show the differences").click()
     page.get_by_role("heading", name="Added").wait_for()
     assert page.get_by_role("heading", name="Removed").is_visible()
+    page.goto(live.origin + "/releases")
+    page.get_by_role("link", name="Changes since 1").click()
+    added = page.locator("section.card", has=page.get_by_role("heading", name="Added"))
+    assert "How much is" in added.get_by_role("link").first.inner_text()
     assert visitor.noise == [] and visitor.violations() == []
 
 
@@ -127,6 +134,10 @@ class PlantedRuns(RunClient):
         }
         return told | {"message": None, "created_at": now, "started_at": now, "ended_at": None, "seconds": 75.0}
 
+    def read_progress(self, run_ids):
+        told = {"stage": "generate", "share": 0.25, "detail": "1,500 of 6,000, 92% correct", "left_seconds": 225.0}
+        return {str(one): [told] for one in run_ids}
+
     def read_log(self, run_id, offset):
         lines = [
             {"at": datetime(2026, 1, 1, tzinfo=UTC), "level": 20, "message": f"{n} of 300 done"} for n in range(300)
@@ -139,7 +150,9 @@ def test_runs_and_their_logs_are_shown(live):
     client = TestClient(app, headers={"Authorization": f"Bearer {live.tokens['carl']}", "Accept": "text/html"})
     page = client.get("/runs").text
     assert "quiet-otter" in page and "generate/generate" in page and "1 min 15 s" in page and 'data-live="3000"' in page
+    assert "generate: 25.0 %" in page
     page = client.get(f"/runs/{uuid4()}").text
+    assert "1,500 of 6,000, 92% correct" in page and "about 3 min 45 s left" in page
     assert "299 of 300 done" in page and 'data-live="2000"' in page
 
 
