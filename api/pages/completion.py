@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tracewright.api.pages.facet_views import MAIN_FACETS
 from tracewright.api.traces.facets import FACET_COLUMNS
 from tracewright.api.traces.frame import Frame
 from tracewright.pipeline.filter import COLUMNS, Column, ColumnKind
@@ -53,7 +54,8 @@ def _list_options(before: str, frame: Frame) -> Iterable[tuple[str, str]]:
     last = tokens[-1] if tokens else None
     column = _find_column(tokens)
     if last is None or last.text in ("(", "or", "not") or (last.text == "and" and not _is_between(tokens)):
-        return [(name, found.meaning) for name, found in COLUMNS.items()] + [("not", "the opposite")]
+        names = dict.fromkeys([*MAIN_FACETS, *COLUMNS])
+        return [(name, COLUMNS[name].meaning) for name in names] + [("not", "the opposite")]
     if last.kind is TokenKind.NAME and column is not None:
         return _list_tests(column)
     if (last.kind is TokenKind.OPERATOR or last.text in ("[", ",")) and column is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,7 +17,7 @@ from tracewright.pipeline.filter import COLUMNS, ColumnKind, Filter
 
 MAX_VALUES = 8
 """Values of a facet that are shown at once; those that are chosen come beside them."""
-PLOT_WIDTH, PLOT_HEIGHT = 216.0, 44.0
+PLOT_WIDTH, PLOT_HEIGHT = 240.0, 44.0
 """Of a histogram, in pixels."""
 _GAP = 1.5
 _LEAST_BAR = 1.5
@@ -45,6 +45,7 @@ TITLES = {
     "step_count": "Steps",
     "model": "Teacher",
     "review_count": "Reviews",
+    "chars": "Characters",
     "created_at": "Finished",
     "license": "Licence",
 }
@@ -76,6 +77,8 @@ class ValueView:
     """Of the largest count, for the bar behind."""
     is_on: bool
     url: str
+    is_missing: bool
+    """Whether it is that there is no value."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,6 @@ class FacetView:
     to_text: str = ""
     """The bounds that the filter says."""
     is_time: bool = False
-    missing: int = 0
     clear_url: str = ""
     """Where nothing is said of the column; empty where that is so."""
 
@@ -115,6 +117,11 @@ class FacetView:
     def is_narrowing(self) -> bool:
         """Whether the filter says something of the column."""
         return bool(self.clear_url)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to choose from."""
+        return not self.bars and not self.is_narrowing and all(one.is_missing for one in self.values)
 
 
 def name_column(column: str) -> str:
@@ -135,53 +142,89 @@ def view_facets(
         if narrowing.about(column):
             rows = choose(services, frame, narrowing.without(column).text or None, search)
         (facet,) = frame.facets((column,), rows)
-        views.append(_view_facet(facet, narrowing, query))
+        views.append(_view_facet(facet, narrowing, query, _find_ends(frame, column)))
     return views
 
 
-def _view_facet(facet: dict[str, Any], narrowing: Narrowing, query: Query) -> FacetView:
+def _find_ends(frame: Frame, column: str) -> tuple[float, float] | None:
+    """The least and the largest number of all traces: the outer bars hold whatever lies beyond the bins."""
+    if COLUMNS[column].kind not in (ColumnKind.INTEGER, ColumnKind.NUMBER) or column not in frame.scalars.columns:
+        return None
+    low, high = (getattr(frame.scalars[column], name)() for name in ("min", "max"))
+    return None if low is None else (float(low), float(high))
+
+
+def _view_facet(
+    facet: dict[str, Any], narrowing: Narrowing, query: Query, ends: tuple[float, float] | None
+) -> FacetView:
     column = facet["column"]
     shared: dict[str, Any] = {
         "column": column,
         "title": name_column(column),
         "meaning": COLUMNS[column].meaning,
-        "missing": facet["missing"],
         "clear_url": query.url(where=narrowing.without(column).text) if narrowing.about(column) else "",
     }
     if COLUMNS[column].kind is ColumnKind.BOOLEAN:
         counts = {bool(one["low"]): one["count"] for one in facet["bins"] if one["low"] in (0.0, 1.0)}
         named = [(str(value).lower(), counts.get(value, 0), value) for value in (True, False) if counts.get(value)]
         return FacetView(**shared, values=_view_values(column, named, narrowing, query))
-    if facet["kind"] == "histogram" and not any(one["count"] for one in facet["bins"]):
-        return FacetView(**shared)
+    none = [("none", facet["missing"], None)] if facet["missing"] else []
     if facet["kind"] == "histogram":
-        return FacetView(**shared, **_view_bars(column, facet["bins"], narrowing, query))
-    named = [(one["value"], one["count"], one["value"]) for one in facet["values"]]
-    if facet["missing"]:
-        named.append(("none", facet["missing"], None))
+        return _view_histogram(shared, facet["bins"], none, narrowing, query, ends)
+    named = [(one["value"], one["count"], one["value"]) for one in facet["values"]] + none
     on = narrowing.chosen(column)
     shown = [one for place, one in enumerate(named) if place < MAX_VALUES or one[2] in on]
     others = facet["others"] + sum(one[1] for one in named) - sum(one[1] for one in shown)
     return FacetView(**shared, values=_view_values(column, shown, narrowing, query), others=others)
 
 
+def _view_histogram(
+    shared: dict[str, Any],
+    bins: list[dict[str, Any]],
+    none: list[tuple[str, int, Any]],
+    narrowing: Narrowing,
+    query: Query,
+    ends: tuple[float, float] | None,
+) -> FacetView:
+    """Bars, and beneath them how many have no value; a number that all have is a value like any other."""
+    column = shared["column"]
+    counted = sum(one["count"] for one in bins)
+    if len(bins) == 1 and _is_whole(column) and (ends is None or ends[0] == ends[1]):
+        only = [(format_number(bins[0]["low"]), counted, int(bins[0]["low"]))] if counted else []
+        return FacetView(**shared, values=_view_values(column, only + none, narrowing, query))
+    values = _view_values(column, none, narrowing, query, most=counted + sum(one[1] for one in none))
+    return FacetView(**shared, values=values, **(_view_bars(column, bins, narrowing, query, ends) if counted else {}))
+
+
 def _view_values(
-    column: str, named: list[tuple[str, int, Any]], narrowing: Narrowing, query: Query
+    column: str, named: list[tuple[str, int, Any]], narrowing: Narrowing, query: Query, most: int = 0
 ) -> tuple[ValueView, ...]:
-    on, most = narrowing.chosen(column), max((count for _, count, _ in named), default=1) or 1
+    on, most = narrowing.chosen(column), most or max((count for _, count, _ in named), default=1) or 1
     return tuple(
-        ValueView(label, count, count / most, value in on, query.url(where=narrowing.toggle(column, value).text))
+        ValueView(
+            label,
+            count,
+            count / most,
+            value in on,
+            query.url(where=narrowing.toggle(column, value).text),
+            is_missing=value is None,
+        )
         for label, count, value in named
     )
 
 
-def _view_bars(column: str, bins: list[dict[str, Any]], narrowing: Narrowing, query: Query) -> dict[str, Any]:
+def _view_bars(
+    column: str, bins: list[dict[str, Any]], narrowing: Narrowing, query: Query, ends: tuple[float, float] | None
+) -> dict[str, Any]:
     most = max((one["count"] for one in bins), default=0) or 1
     parts, width = narrowing.about(column), PLOT_WIDTH / len(bins)
+    is_open = (not _is_whole(column), not _is_whole(column))
+    if _is_whole(column) and ends is not None:
+        is_open = (ends[0] < bins[0]["low"], ends[1] >= bins[-1]["high"])
     bars: list[BarView] = []
     for place, one in enumerate(bins):
-        low = None if place == 0 and len(bins) > 1 and not _is_whole(column) else one["low"]
-        high = None if place == len(bins) - 1 and len(bins) > 1 and not _is_whole(column) else one["high"]
+        low = None if place == 0 and is_open[0] else one["low"]
+        high = None if place == len(bins) - 1 and is_open[1] else one["high"]
         height = max(_LEAST_BAR, PLOT_HEIGHT * one["count"] / most) if one["count"] else 0.0
         bars.append(
             BarView(
@@ -191,15 +234,15 @@ def _view_bars(column: str, bins: list[dict[str, Any]], narrowing: Narrowing, qu
                 height=round(height, 2),
                 is_on=not parts or is_within(parts, one["low"], one["high"]),
                 url=query.url(where=narrowing.limit(column, low, high).text),
-                title=f"{_say_bin(column, one['low'], one['high'])}: {one['count']:,}",
+                title=f"{_say_bin(column, one['low'], one['high'], low is None, high is None)}: {one['count']:,}",
             )
         )
-    ends = _say_ends(column, bins) if bins else ("", "")
     bounds = narrowing.bounds(column)
+    low, high = _say_ends(column, bins, ends)
     return {
         "bars": tuple(bars),
-        "low": ends[0],
-        "high": ends[1],
+        "low": low,
+        "high": high,
         "from_text": _say_bound(bounds[0]),
         "to_text": _say_bound(bounds[1]),
         "is_time": COLUMNS[column].kind is ColumnKind.TIME,
@@ -214,18 +257,32 @@ def _is_whole(column: str) -> bool:
     return COLUMNS[column].kind is ColumnKind.INTEGER
 
 
-def _say_bin(column: str, low: float, high: float) -> str:
-    if _is_whole(column):
-        return format_number(low) if high - low <= 1 else f"{format_number(low)} to {format_number(high - 1)}"
-    return f"{_say(column, low)} to {_say(column, high)}"
-
-
-def _say_ends(column: str, bins: list[dict[str, Any]]) -> tuple[str, str]:
-    high = bins[-1]["high"] - 1 if _is_whole(column) else bins[-1]["high"]
-    return _say(column, bins[0]["low"]), _say(column, high)
-
-
-def _say(column: str, number: float) -> str:
+def _say_bin(column: str, low: float, high: float, is_first: bool, is_last: bool) -> str:
     if COLUMNS[column].kind is ColumnKind.TIME:
-        return datetime.fromtimestamp(number / _MICROSECONDS, UTC).strftime("%-d %b %Y %H:%M")
-    return format_number(number)
+        return " to ".join(_say_moments(low, high))
+    if is_first:
+        return f"below {format_number(high)}"
+    if is_last:
+        return f"{format_number(low)} or more"
+    last = high - 1 if _is_whole(column) else high
+    return format_number(low) if last == low else f"{format_number(low)} to {format_number(last)}"
+
+
+def _say_ends(column: str, bins: list[dict[str, Any]], ends: tuple[float, float] | None) -> tuple[str, str]:
+    low, high = bins[0]["low"], bins[-1]["high"]
+    if COLUMNS[column].kind is ColumnKind.TIME:
+        return _say_moments(low, high)
+    if ends is not None and not 0.0 <= low <= high <= 1.0:
+        low, high = ends
+    elif _is_whole(column):
+        high -= 1
+    return format_number(low), format_number(high)
+
+
+def _say_moments(low: float, high: float) -> tuple[str, str]:
+    """Two moments, no longer than it takes to tell them apart."""
+    first, last = (datetime.fromtimestamp(end / _MICROSECONDS, UTC) for end in (low, high))
+    if last - first > timedelta(days=3):
+        return first.strftime("%-d %b %Y"), last.strftime("%-d %b %Y")
+    end = "%H:%M" if first.date() == last.date() else "%-d %b %H:%M"
+    return first.strftime("%-d %b %H:%M"), last.strftime(end)

@@ -21,6 +21,8 @@ MAX_LABELS = 200
 """Texts that a facet names; rarer ones are counted together."""
 MAX_CODES = 65_535
 _OTHERS = MAX_CODES - 1
+_SECOND = 1_000_000
+"""Moments are microseconds."""
 
 FACET_COLUMNS = tuple(name for name, column in COLUMNS.items() if column.category or column.kind is not ColumnKind.TEXT)
 """Every column that has few values or can be binned."""
@@ -115,7 +117,7 @@ def build_codes(column: str, values: pl.Series) -> FacetCodes:
         labels, codes = _label(values, [])
         return FacetCodes(column, codes, labels=labels)
     numbers = _to_numbers(values)
-    edges = _choose_edges(numbers, whole=COLUMNS[column].kind in (ColumnKind.INTEGER, ColumnKind.BOOLEAN))
+    edges = _choose_edges(numbers, COLUMNS[column].kind)
     return FacetCodes(column, _bin(numbers, edges), edges=tuple(map(float, edges)))
 
 
@@ -140,12 +142,12 @@ def _to_numbers(values: pl.Series) -> np.ndarray:
     return values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
 
-def _choose_edges(numbers: np.ndarray, *, whole: bool) -> np.ndarray:
+def _choose_edges(numbers: np.ndarray, kind: ColumnKind) -> np.ndarray:
     there = numbers[~np.isnan(numbers)]
     if len(there) == 0:
         return np.array([0.0, 1.0])
     low, high = float(there.min()), float(there.max())
-    if whole:
+    if kind in (ColumnKind.INTEGER, ColumnKind.BOOLEAN):
         bins = int(min(MAX_BINS, high - low + 1))
         width = np.ceil((high - low + 1) / bins)
         return low + width * np.arange(bins + 1)
@@ -155,7 +157,17 @@ def _choose_edges(numbers: np.ndarray, *, whole: bool) -> np.ndarray:
         inner = np.array([0.0, 1.0])
     if inner[0] == inner[1]:
         inner = np.array([low, max(high, low + 1.0)])
-    return np.linspace(inner[0], inner[1], 21)
+    return _round_edges(np.linspace(inner[0], inner[1], 21), kind)
+
+
+def _round_edges(edges: np.ndarray, kind: ColumnKind) -> np.ndarray:
+    """Edges that a filter can name: of six digits, or whole seconds. So a bin counts what its filter finds, also of
+    values that lie on an edge (`linspace` has 0.6000000000000001)."""
+    if kind is ColumnKind.TIME:
+        named = np.unique(np.floor(edges / _SECOND) * _SECOND)
+        return named if len(named) > 1 else named[0] + np.array([0.0, _SECOND])
+    named = np.unique([float(f"{edge:.6g}") for edge in edges])
+    return named if len(named) > 1 else edges
 
 
 def _bin(numbers: np.ndarray, edges: np.ndarray) -> np.ndarray:

@@ -13,7 +13,8 @@ def suggest(text, at=None):
 @pytest.mark.parametrize(
     ("typed", "first"),
     [
-        ("", "trace_id"),
+        ("", "outcome"),
+        ("problem", "problem_id"),
         ("conf", "confidence"),
         ("outcome ", "=="),
         ("outcome == ", '"correct"'),

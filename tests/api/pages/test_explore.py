@@ -47,6 +47,31 @@ def test_a_bar_of_a_histogram_is_a_range_and_so_are_its_ends(live):
     assert asked(page) == "level == 2 and confidence >= 0.5"
 
 
+def test_a_bar_says_what_it_counts_where_one_points(live):
+    page = live.visit("vera").go("/explore")
+    bar = page.locator("svg.bars[data-column=level] a").nth(2)
+    said = page.locator("svg.bars[data-column=level] text", has_text="2: 12")
+    assert not said.is_visible()
+    bar.hover()
+    assert said.is_visible()
+
+
+def test_a_list_is_searched_filtered_and_walked_with_keys(live):
+    page = live.visit("vera").go("/explore")
+    focused = "document.activeElement.name"
+    page.keyboard.press("/")
+    assert page.evaluate(focused) == "search"
+    page.keyboard.press("Escape")
+    page.keyboard.press("f")
+    assert page.evaluate(focused) == "where"
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog", name="Keys").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.get_by_role("dialog").is_visible()
+
+
 def test_a_filter_is_completed_as_one_types_and_applied_once_it_is_whole(live):
     visitor = live.visit("vera")
     page = visitor.go("/explore")
@@ -71,9 +96,13 @@ def test_a_wrong_filter_says_where_it_is_wrong(live):
     page.get_by_role("button", name="Show").click()
     said = page.get_by_role("alert")
     assert "write `==` to compare" in said.inner_text() and "^" in said.inner_text()
-    assert page.get_by_role("combobox", name="Filter").get_attribute("aria-invalid") is None
+    box = page.get_by_role("combobox", name="Filter")
+    assert box.get_attribute("aria-invalid") == "true"
     page.reload()
-    assert page.get_by_role("combobox", name="Filter").get_attribute("aria-invalid") == "true"
+    assert box.get_attribute("aria-invalid") == "true"
+    box.fill("confidence == 1")
+    page.locator(".summary").wait_for()
+    assert box.get_attribute("aria-invalid") is None
 
 
 def test_search_finds_words_of_the_reasoning(live):
@@ -130,4 +159,4 @@ def test_who_only_looks_is_offered_nothing_to_change(live):
     assert page.get_by_text("Act on").count() == 0
     assert page.get_by_role("link", name="Review", exact=True).count() == 0
     page.goto(live.origin + "/review")
-    assert "this needs the role reviewer" in page.locator("main").inner_text()
+    assert "This needs the role reviewer" in page.locator("main").inner_text()
