@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +13,9 @@ from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from tracewright.api.http.access import Principal, identify
 from tracewright.api.pages.site import FRAGMENT_HEADER, get_site
+from tracewright.schemas.errors import TracewrightError
 
 _NOT_SIGNED_IN = 401
 
@@ -35,7 +38,7 @@ def _show(handler: Callable[..., Any]) -> Callable[[Request, Exception], Any]:
             problem: Response = await handler(request, error)
         else:
             problem = await run_in_threadpool(handler, request, error)
-        return _to_page(request, problem) if is_page_request(request) else problem
+        return await run_in_threadpool(_to_page, request, problem) if is_page_request(request) else problem
 
     return show
 
@@ -48,8 +51,22 @@ def _to_page(request: Request, problem: Response) -> Response:
     return get_site(request).respond(
         request,
         "error.html.jinja",
+        _find_viewer(request),
         status=problem.status_code,
         title=said["title"],
-        detail=said["detail"],
+        detail=_say(request, problem.status_code, said["detail"]),
         code=problem.status_code,
     )
+
+
+def _say(request: Request, status: int, detail: str) -> str:
+    """What is wrong, in a sentence also where the framework found it and has but a phrase."""
+    return f"nothing is at {request.url.path}" if detail == HTTPStatus(status).phrase else detail
+
+
+def _find_viewer(request: Request) -> Principal | None:
+    """Who is signed in, so that the page leads on to the others."""
+    try:
+        return identify(request, request.app.state.services)
+    except TracewrightError:
+        return None

@@ -40,6 +40,9 @@ class StepCard:
     more_uses: int
     corrected_by: int | None
     hidden_chars: int
+    source: str | None
+    """The text as it was written, where what is shown reads otherwise: what a reviewer begins with who rewrites it. Of
+    a step that is shown in part there is nothing to begin with."""
 
     @property
     def is_doubtful(self) -> bool:
@@ -60,6 +63,8 @@ class StepCards:
     next_index: int | None
     total: int
     has_tokens: bool
+    has_confidence: bool
+    """Whether any step of the trace has one."""
 
 
 @dataclass
@@ -78,20 +83,24 @@ class CardMaker:
         index = start
         while index < len(steps) and (weight < limit_bytes or not cards):
             cards.append(self.make_one(index))
-            weight += CARD_BYTES + len(cards[-1].body.encode()) + len(cards[-1].reason)
+            made = cards[-1]
+            weight += CARD_BYTES + len(made.body.encode()) + len(made.reason) + len((made.source or "").encode())
             index += 1
         has_tokens = bool(self.trace.get("token_count"))
-        return StepCards(tuple(cards), index if index < len(steps) else None, len(steps), has_tokens)
+        has_confidence = any(step["confidence"] is not None for step in steps)
+        return StepCards(tuple(cards), index if index < len(steps) else None, len(steps), has_tokens, has_confidence)
 
     def make_one(self, index: int) -> StepCard:
         """One step's card."""
         step = self.trace["steps"][index]
         text = step["text"].strip("\n")
         shown = text[:MAX_STEP_CHARS]
+        body = self._colour(step) if self.is_heat else self.prose.render(shown, self.budget)
+        is_plain = self.is_heat or body == escape(shown)
         uses = list(dict.fromkeys(step["depends_on"] or []))
         return StepCard(
             index=index,
-            body=self._colour(step) if self.is_heat else self.prose.render(shown, self.budget),
+            body=body,
             confidence=step["confidence"],
             check=step["check"]["outcome"],
             reason=step["check"]["reason"][:MAX_REASON_CHARS],
@@ -99,6 +108,7 @@ class CardMaker:
             more_uses=max(0, len(uses) - MAX_USES),
             corrected_by=step["corrected_by"],
             hidden_chars=len(text) - len(shown),
+            source="" if len(text) > len(shown) else None if is_plain else shown,
         )
 
     def _colour(self, step: dict[str, Any]) -> Markup:

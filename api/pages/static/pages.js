@@ -6,7 +6,7 @@ const meta = (name) => $(`meta[name=${name}]`).content;
 const user = meta("user");
 let csrf = meta("csrf");
 
-// The only place where text becomes elements: it comes from this server's templates, which escape whatever they show.
+// The only place where text becomes elements: this server's templates escape whatever they show.
 const policy = window.trustedTypes?.createPolicy("tracewright", { createHTML: (text) => text });
 const parse = (text) => new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
 
@@ -80,6 +80,7 @@ async function swap(url, { push = true, isTyping, isQuiet } = {}) {
 			if (place >= 0) ($$(FOCUSABLE, fresh)[place] ?? $("#main")).focus({ preventScroll: true });
 		}
 		document.title = page.title;
+		if (asking) asking.elements.where.ariaInvalid = $("#asking-error") && "true";
 		if (push && found !== location.href) history.pushState(null, "", found);
 		for (const field of asking?.elements ?? []) {
 			const fresh = field.name && $(`[data-asking] [name=${field.name}]`, page);
@@ -95,10 +96,9 @@ async function swap(url, { push = true, isTyping, isQuiet } = {}) {
 const refresh = (isQuiet) => swap(location.href, { push: false, isQuiet });
 addEventListener("popstate", () => refresh());
 
-// Forms whose fields become the JSON of a request.
 const READERS = {
 	number: Number,
-	boolean: (text) => text === "true",
+	minutes: (text) => 60 * text,
 	list: (text) => text.split(",").map((one) => one.trim()).filter(Boolean),
 	json: JSON.parse,
 };
@@ -129,7 +129,6 @@ async function sendForm(form) {
 	}
 }
 
-// Explore: the filter as one types it.
 const asking = $("[data-asking]");
 const askedUrl = (more = {}) => `/explore?${new URLSearchParams({ ...Object.fromEntries([...new FormData(asking)].filter(([, value]) => value.trim())), ...more })}`;
 function completeFilter() {
@@ -181,7 +180,6 @@ function completeFilter() {
 	asking.elements.sort.addEventListener("change", () => swap(askedUrl()));
 }
 
-// A trace's steps: the rest of a long one, and what rests on what.
 const seen = new IntersectionObserver((entries) => entries.filter((one) => one.isIntersecting).forEach((one) => (seen.unobserve(one.target), load(one.target))), { rootMargin: "600px" });
 async function load(element) {
 	const { page, ok } = await fetchPage(element.dataset.load ?? element.href);
@@ -238,7 +236,7 @@ async function flush() {
 	isSending = false;
 	showRefused();
 }
-// What becomes of a judgement that did not get through; whether to go on with the next one at once.
+// What becomes of a judgement that did not get through; whether to go on with the next.
 function settle(item, error) {
 	const { status } = error;
 	if (status === 409 && item.body.lease) {
@@ -261,25 +259,26 @@ addEventListener("online", flush);
 function showRefused() {
 	const refused = waiting().filter((one) => one.refused);
 	$("[data-outbox]")?.replaceChildren(...refused.map((item) => {
-		const again = () => (keep(OUT + item.key, { ...item, refused: undefined }), flush());
-		const away = () => (drop(OUT + item.key), showRefused());
+		const name = OUT + item.key;
+		const again = () => (keep(name, { ...item, refused: undefined }), flush());
+		const away = () => (drop(name), showRefused());
 		const button = (text, onclick) => make("button", { type: "button", className: "quiet", onclick }, text);
 		return make("li", {}, make("a", { href: `/traces/${item.trace}` }, item.trace.slice(0, 12)), ` ${item.refused} `, button("Try again", again), button("Discard", away));
 	}));
 }
 
 // The bench: one trace, judged by keyboard; in a queue, one after the other.
-const LABELS = { "-1": ["wrong", "is-wrong"], 0: ["neutral", "is-unsure"], 1: ["right", "is-right"] };
+const LABELS = { "-1": "wrong", 0: "neutral", 1: "right" };
 const WORDS = ["comment", "tags", "corrected_answer"];
 class Bench {
 	constructor(root) {
-		this.root = root;
-		Object.assign(this, { queue: root.dataset.queue, kind: root.dataset.kind, ready: [], parked: [], done: [] });
-		root.addEventListener("input", ({ target }) => this.change((draft) => (draft[target.name] = target.value)));
+		const { queue, kind, trace } = root.dataset;
+		Object.assign(this, { root, queue, kind, ready: [], parked: [], done: [] });
+		root.addEventListener("input", ({ target }) => this.change((draft) => (draft[target.name] = target.value), target.name));
 		document.addEventListener("click", (event) => this.click(event.target));
-		document.addEventListener("change", (event) => this.edit(event.target));
-		if (this.queue) (setInterval(() => this.renew(), 20000), this.open());
-		else this.show({ trace: root.dataset.trace });
+		document.addEventListener("input", (event) => this.edit(event.target));
+		if (queue) (setInterval(() => this.renew(), 20000), this.open());
+		else this.show({ trace });
 	}
 	get draftName() {
 		return `tw:draft:${user}:${this.queue ?? ""}:${this.current.trace}`;
@@ -351,26 +350,32 @@ class Bench {
 		for (const name of WORDS) this.word(name).value = this.draft[name] ?? "";
 		$("details", this.root).open = WORDS.some((name) => this.draft[name]);
 		this.at = -1;
+		this.field = null;
 		this.redraw();
 		if (this.queue) (this.select(0), this.card.focus({ preventScroll: true }));
 	}
-	change(edit) {
+	// What is typed into one field is one thing to undo.
+	change(edit, field) {
 		const { log, ...before } = this.draft;
 		const text = JSON.stringify(before);
 		edit(this.draft);
-		this.draft.log = [...log, text].slice(-50);
+		if (!field || field !== this.field) this.draft.log = [...log, text].slice(-50);
+		this.field = field;
 		keep(this.draftName, this.draft);
 	}
 	redraw() {
+		this.drawPills();
+		this.drawTools();
+	}
+	drawPills() {
 		for (const card of this.steps) {
 			const index = card.dataset.step, { label, corrected_text } = this.draft.steps[index] ?? {};
-			const pill = (text, kind) => make("span", { className: `pill ${kind}` }, text), pills = [];
-			if (label !== undefined) pills.push(pill(...LABELS[label]));
-			if (this.draft.first === Number(index)) pills.push(pill("first error", "is-wrong"));
-			if (corrected_text) pills.push(pill("rewritten", "is-open"));
+			const pill = (text, kind) => make("span", { className: `pill is-${kind}` }, text), pills = [];
+			if (label !== undefined) pills.push(pill(LABELS[label], LABELS[label]));
+			if (this.draft.first === Number(index)) pills.push(pill("first error", "wrong"));
+			if (corrected_text) pills.push(pill("rewritten", "open"));
 			$(".said", card).replaceChildren(...pills);
 		}
-		this.drawTools();
 	}
 	select(index) {
 		this.at = Math.max(0, Math.min(this.steps.length - 1, index));
@@ -387,7 +392,7 @@ class Bench {
 		const index = Number(step.dataset.step), said = this.draft.steps[index] ?? {}, isFirst = this.draft.first === index;
 		step.append($("#step-tools").content.cloneNode(true));
 		const on = [`label:${said.label}`, isFirst && "first", said.corrected_text !== undefined && "rewrite"];
-		for (const button of $$(".tools button", step)) button.ariaPressed = on.includes(button.dataset.do);
+		for (const one of $$(".tools button", step)) one.ariaPressed = on.includes(one.dataset.do);
 		const kind = $(".kind", step), text = $(".rewrite", step);
 		kind.hidden = said.label !== -1 && !isFirst;
 		text.hidden = said.corrected_text === undefined;
@@ -397,8 +402,9 @@ class Bench {
 	edit(field) {
 		const step = field.closest("[data-step]");
 		if (!step) return;
-		this.change((draft) => ((draft.steps[step.dataset.step] ??= {})[field.name] = field.value || undefined));
-		this.redraw();
+		const index = step.dataset.step;
+		this.change((draft) => ((draft.steps[index] ??= {})[field.name] = field.value || undefined), field.name + index);
+		this.drawPills();
 	}
 	click(target) {
 		const step = target.closest("[data-step]"), button = target.closest("[data-do]");
@@ -407,21 +413,20 @@ class Bench {
 	}
 	act(what) {
 		const [name, value] = what.split(":");
-		if (name === "help") return $("#keys").showModal();
-		if (name === "again") return location.reload();
 		if (name === "undo") return this.undo();
 		if (!this.current) return;
 		if (["accept", "reject", "unsure"].includes(name)) return this.decide(name);
 		if (name === "next") return this.queue && (this.park(this.parked), this.advance());
+		if (name === "kind") return $(".kind:not([hidden]) select", this.card)?.focus();
 		if (name === "words") return (($("details", this.root).open = true), this.word("comment").focus());
 		if (name === "move" || this.at < 0) this.select(name === "move" ? this.at + Number(value) : 0);
 		const step = this.steps[this.at];
 		if (name === "move") return step && (step.scrollIntoView({ block: "nearest" }), light({ target: step }));
 		if (!step) return;
 		this.change((draft) => {
-			const index = Number(step.dataset.step), said = (draft.steps[index] ??= {}), label = Number(value);
+			const index = Number(step.dataset.step), said = (draft.steps[index] ??= {}), label = Number(value), text = $(".text", step);
 			if (name === "label") said.label = said.label === label ? undefined : label;
-			if (name === "rewrite") said.corrected_text ??= $(".text", step).innerText;
+			if (name === "rewrite") said.corrected_text ??= text.dataset.source ?? text.innerText;
 			if (name !== "first") return;
 			draft.first = draft.first === index ? null : index;
 			if (draft.first === index) said.label = -1;
@@ -503,14 +508,16 @@ class Bench {
 		}
 	}
 }
-const KEYS = { j: "move:1", k: "move:-1", 1: "label:-1", 2: "label:0", 3: "label:1", e: "first", x: "rewrite", a: "accept", r: "reject", u: "unsure", z: "undo", n: "next", c: "words", "?": "help" };
+const KEYS = { j: "move:1", k: "move:-1", 1: "label:-1", 2: "label:0", 3: "label:1", e: "first", x: "rewrite", a: "accept", r: "reject", u: "unsure", z: "undo", n: "next", c: "words", t: "kind" };
 addEventListener("keydown", (event) => {
 	const { key, target } = event, isField = target.matches("input, textarea, select");
 	if (key === "Escape" && isField) target.blur();
 	if (isField || event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]")) return;
 	const rows = $$("[data-row] th a"), at = rows.indexOf(document.activeElement);
-	if (bench && KEYS[key]) bench.act(KEYS[key]);
-	else if (asking && key === "/") asking.elements.search.focus();
+	const keys = $("#keys"), field = { "/": "search", f: "where" }[key];
+	if (key === "?" && keys) keys.showModal();
+	else if (bench && KEYS[key]) bench.act(KEYS[key]);
+	else if (asking && field) asking.elements[field].focus();
 	else if (rows.length && (key === "j" || key === "k")) rows.at(Math.max(0, at + (key === "j" ? 1 : -1)) % rows.length).focus();
 	else return;
 	event.preventDefault();
@@ -527,6 +534,7 @@ addEventListener("change", ({ target }) => {
 	if (ends) swap(askedUrl({ narrow: [ends.dataset.column, ...$$("input", ends).map((input) => input.value.trim())].join(":") }));
 });
 addEventListener("click", async (event) => {
+	if (event.target.closest("[data-do=help]")) $("#keys").showModal();
 	const link = event.target.closest("a[data-swap], a[data-more]");
 	if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
 	event.preventDefault();
@@ -535,7 +543,6 @@ addEventListener("click", async (event) => {
 	if ("next" in link.dataset) scrollTo(0, 0);
 });
 
-// What every new piece of a page needs.
 let liveTimer;
 function begin() {
 	for (const element of $$("[data-load], [data-more]")) seen.observe(element);

@@ -131,6 +131,16 @@ def test_maths_is_drawn_in_the_page(ugly, paths):
     assert page.locator("math").first.bounding_box()["height"] > 200
 
 
+def test_a_rewrite_begins_with_what_was_written_and_not_with_what_is_drawn(ugly, paths):
+    page = ugly.visit("rita").go(paths["500 steps"])
+    page.keyboard.press("x")
+    text = page.get_by_label("How the step should read")
+    assert text.input_value() == "step 0: $x_{0}^2 + \\frac{1}{1}$ \U0001f9ee"
+    page = ugly.visit("rita").go(paths["2 MB"])
+    page.keyboard.press("x")
+    assert page.get_by_label("How the step should read").input_value() == ""  # a part of a step is no step
+
+
 def test_two_traces_part_where_they_part(ugly, paths):
     page = ugly.visit("vera").go(paths["side by side"])
     assert "The first 2 steps are the same; from step 3 on they part." in page.locator(".beside").inner_text()

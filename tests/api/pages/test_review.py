@@ -73,6 +73,43 @@ def test_the_help_is_a_key_away_and_escape_closes_it(live, make_queue):
     assert not page.get_by_role("dialog").is_visible()
 
 
+def test_the_kind_of_an_error_is_chosen_with_keys_and_typing_is_one_thing_to_undo(live, make_queue):
+    client = make_queue("kinds", "sample in [46, 47]")
+    page = open_queue(live.visit("rita"), "kinds")
+    first = now_shown(page)
+    for key in ("1", "t", "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
+    assert page.evaluate("[document.activeElement.name, document.activeElement.value]") == ["error_type", "logic"]
+    page.keyboard.press("Escape")
+    page.keyboard.press("c")
+    page.keyboard.type("nonsense")
+    page.keyboard.press("Escape")
+    page.keyboard.press("z")
+    assert page.get_by_label("Comment").input_value() == ""
+    expect(page.locator(".step.current .said")).to_have_text("wrong")
+    page.keyboard.press("r")
+    is_saved(page)
+    events = client.get(f"/v1/traces/{first}/reviews").json()["events"]
+    assert [(one["label"], one["error_type"]) for one in events if one["step"] == 0] == [(-1, "logic")]
+    assert [one["comment"] for one in events if one["decision"]] == [None]
+
+
+def test_a_rewrite_outlives_a_crash_in_the_middle_of_a_word(live, make_queue):
+    make_queue("rewrite", "sample in [49, 50]")
+    visitor = live.visit("rita")
+    page = open_queue(visitor, "rewrite")
+    first = now_shown(page)
+    page.keyboard.press("x")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("better sai")
+    page.close()
+    visitor.page = visitor.context.new_page()
+    page = open_queue(visitor, "rewrite")
+    assert now_shown(page) == first
+    expect(page.locator("[data-step='0'] .said")).to_have_text("rewritten")
+    assert page.get_by_label("How the step should read").input_value() == "better sai"
+
+
 def test_undo_takes_back_first_the_draft_then_what_was_saved(live, make_queue):
     client = make_queue("undo", "sample in [10, 11, 13]")
     page = open_queue(live.visit("rita"), "undo")

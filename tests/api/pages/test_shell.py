@@ -66,6 +66,13 @@ def test_errors_are_pages_for_people_and_problems_for_scripts(live):
     assert httpx.get(live.origin + "/nowhere", headers={"Accept": "text/html"}).status_code == 404
 
 
+def test_an_error_says_what_is_wrong_and_leads_on(live):
+    page = live.visit("vera").go("/nowhere")
+    assert "Nothing is at /nowhere" in page.locator("main").inner_text()
+    page.get_by_role("navigation").get_by_role("link", name="Progress").click()
+    page.get_by_role("heading", name="Progress").wait_for()
+
+
 def test_the_theme_is_chosen_and_stays(live):
     page = live.visit("vera").go("/explore")
     colour = "getComputedStyle(document.body).backgroundColor"
