@@ -39,11 +39,13 @@ def find_doubt(
     is_pair = left.decimals is not None and right.is_quantity and not _is_percentage(left, right)
     is_named = is_pair or left.has_unit or left.has_lead_in
     if not is_computed and left.is_quantity and is_named:
-        if _is_division(left, right, second):
+        if _is_division(left):
             return ""
         return "" if share_dimension(left, right) else "a quantity that is described, not computed"
     if _measures(left) and _measures(right) and _measures(left) != _measures(right):
         return "two different units"
+    if left.decimals is not None and "percent" in right.marks and right.decimals is None:
+        return "a number, and what share it is"
     if _takes_percentage(left):
         return "a multiplication by 100 %: by one, or by a hundred"
     if (left.has_unit or right.has_unit) and _is_rescaled(first, second):
@@ -51,14 +53,13 @@ def find_doubt(
     return ""
 
 
-def _is_division(left: Side, right: Side, result: Number) -> bool:
-    """`45/60 = 0.75`, `$12.60 / 18 = $0.70`: a division, and not a share of something that comes to the right side."""
+def _is_division(left: Side) -> bool:
+    """`$12.60 / 18 = $0.70`: with decimals it is a division, and no share of what the words before it name."""
     tree = left.trees[0]
-    if not isinstance(tree, Operation) or tree.operator != "/" or not (right.decimals or 0) > 0:
+    if not isinstance(tree, Operation) or tree.operator != "/":
         return False
     top = tree.arguments[0]
-    has_decimals = isinstance(top, Literal) and top.decimals >= 0
-    return 0 < result < 1 and (has_decimals or not left.has_unit)
+    return isinstance(top, Literal) and top.decimals > 0
 
 
 def _is_percentage(left: Side, right: Side) -> bool:

@@ -11,6 +11,7 @@ from tracewright.pipeline.steps.claims import Claim, quote
 from tracewright.pipeline.steps.comparison import is_rounding
 from tracewright.pipeline.steps.evaluation import evaluate
 from tracewright.pipeline.steps.memory import QUESTION, Memory
+from tracewright.pipeline.steps.number_words import read_number_words
 from tracewright.pipeline.steps.values import Number, UndefinedValueError, as_fraction, format_number
 from tracewright.schemas import CheckOutcome
 
@@ -73,6 +74,8 @@ def _compare_with_results(
         return CheckOutcome.UNCHECKED, "the answer is no result of a step"
     if value in memory.seen or len(memory.seen) > _MAX_COMPARED_VALUES or not answer.side.is_clean:
         return CheckOutcome.UNCHECKED, "the answer is mentioned before, but is no result of a step"
+    if value in read_number_words(" ".join(memory.texts)):
+        return CheckOutcome.UNCHECKED, "the answer is mentioned before in words"
     if any(_may_be_rescaled(value, other) for other in memory.seen):
         return CheckOutcome.UNCHECKED, "the answer is a result in another unit"
     return CheckOutcome.FAILS, f"the answer {format_number(value)} appears nowhere before"

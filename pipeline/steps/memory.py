@@ -63,6 +63,8 @@ class Memory:
         """The last step that arrived at a value."""
         self.seen: set[Number] = set(question.numbers)
         """Every number that was mentioned or arrived at."""
+        self.texts: list[str] = []
+        """The steps so far but for lines of worked arithmetic."""
         self.doubtful: tuple[int, Claim] | None = None
         """A claim that fails unless a later step does, and its step."""
         self.has_formulas = False

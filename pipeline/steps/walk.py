@@ -90,6 +90,7 @@ class _StepWalk:
             if claim is not None:
                 self._claims.append(claim)
                 self._depend_on_value(evaluate(answer.side.trees[0], {}))
+        self._memory.texts.append(self._text)
         for _, content in self._reading.pieces:
             self._memory.seen |= content.mentioned
         claims = self._claims
