@@ -36,10 +36,16 @@ _NAMED = re.compile(
     r"|(?<![\w'’])(?P<right>[A-J])[)\]*]* is (?:the )?(?:correct|right|best|answer)"
 )
 _LABELLED = re.compile(r"\s*(?:\*\*)?[(\[]?[A-Ja-j](?:[)\].:。：]|$)")
+_TURNED_DOWN = re.compile(r"\s*(?:\*\*)?[(\[]?[A-J][)\].:]+(?:\*\*)?\s*(?:no|wrong|incorrect|false)\b", re.IGNORECASE)
 _LABEL = re.compile(r"^[ \t*_>#-]*(?:Ans|Answer|Result|Solution)[ \t*_]*[:：][\s*_]*", re.MULTILINE)
-_LAST = re.compile(r"(?:\b(?i:is|so|thus|hence|therefore)|[:,])\s*[*(\[]*(?P<letter>[A-J])[*)\]]*\s*[.!?]?\s*$")
+_LAST = re.compile(r"(?:\b(?i:is|so|thus|hence|therefore|leaves)|[:,])\s*[*(\[]*(?P<letter>[A-J])[*)\]]*\s*[.!?]?\s*$")
 _LONE = re.compile(r"^[\s*(\[]*(?P<letter>[A-J])[\s*)\].:]*$", re.MULTILINE)
 _GOES_WITH = re.compile(r"\b(?:go|going|went) with\s+(?:option\s+)?[*(\[]*(?P<letter>[A-J])(?![\w'’])")
+_DENIED = re.compile(
+    r"[)\]*]*(?:\s+(?:above|below|here))?[,;]?\s*(?:it\s+)?(?:is|was|are)(?:n't|\s+(?:not|wrong|incorrect|false|impossible)\b)"
+    r"|[)\]*]*\s+(?:can(?:no|')t|fails|does(?:n't| not))\b"
+)
+"""Behind a letter: `C is wrong`, `choice C above; it is incorrect`."""
 _LISTED = re.compile(r"[ \t*_>-]{0,8}[(\[]?(?P<letter>[A-J])[)\].:][ \t]")
 _LISTED_INLINE = re.compile(
     r"(?<![\w(])\(?(?P<letter>[A-J])\)[ \t]*(?P<option>[^\n]{1,200}?)[ \t,;]*(?=\s\(?[A-J]\)|\n|$)"
@@ -70,14 +76,28 @@ def extract_choice(text: str) -> Extraction | None:
     if not tail:
         return None
     first = tail.split("\n")[0]
-    if (_LABELLED.match(first) and read_pick(first).letters) or len(read_pick(first).letters) > 1:
+    if (_LABELLED.match(first) and not _TURNED_DOWN.match(first) and read_pick(first).letters) or len(
+        read_pick(first).letters
+    ) > 1:
         return Extraction(first, AnswerSource.WHOLE, 0)
-    for pattern in (_NAMED, _GOES_WITH, _LAST, _LONE):
-        *_, last = [None, *pattern.finditer(tail)]
-        if last is not None:
-            letter = next(group for group in last.groups() if group)
-            return Extraction(letter.upper(), AnswerSource.ANSWER_IS, len(text) - len(tail) + last.start())
+    last = _last_named(tail)
+    if last is not None:
+        letter = next(group for group in last.groups() if group)
+        return Extraction(letter.upper(), AnswerSource.ANSWER_IS, len(text) - len(tail) + last.start())
     return Extraction(first if read_pick(first).letters else tail, AnswerSource.WHOLE, 0)
+
+
+def _last_named(text: str) -> re.Match[str] | None:
+    """The last option that is named as the answer, and not to be turned down; else a letter alone in its line."""
+    for patterns in ((_NAMED, _GOES_WITH, _LAST), (_LONE,)):
+        named = [found for pattern in patterns for found in pattern.finditer(text) if not _is_denied(text, found)]
+        if named:
+            return max(named, key=lambda found: found.end())
+    return None
+
+
+def _is_denied(text: str, found: re.Match[str]) -> bool:
+    return _DENIED.match(text, found.end()) is not None
 
 
 def read_pick(text: str) -> Pick:

@@ -16,7 +16,14 @@ from tracewright.pipeline.verify.comparison.items import (
     compare_unordered,
 )
 from tracewright.pipeline.verify.comparison.matrices import reduce_matrices
-from tracewright.pipeline.verify.comparison.names import Named, same_name, shared_name, split_name, spread_signs
+from tracewright.pipeline.verify.comparison.names import (
+    Named,
+    same_name,
+    shared_name,
+    split_name,
+    spread_signs,
+    with_arguments_of,
+)
 from tracewright.pipeline.verify.comparison.normal_text import same_words
 from tracewright.pipeline.verify.comparison.real_sets import real_set
 from tracewright.pipeline.verify.comparison.scalars import compare_scalars
@@ -66,6 +73,7 @@ class _Comparison:
     def compare(self, gold: Node, given: Node) -> Finding:
         if gold == given:
             return Finding(Truth.SAME, "structural")
+        given = with_arguments_of(gold, given)
         a, b = split_name(gold), split_name(given)
         if a.name is not None and b.name is not None:
             return self._both_named(gold, given, a, b)
@@ -131,6 +139,8 @@ class _Comparison:
                 return self._restated(other, items)
             case Apply("∪"), Apply("∪"):
                 return compare_unordered(union_parts(gold), union_parts(given), self.compare, distinct=True)
+            case Apply("residue", a), Apply("residue", b):
+                return compare_ordered(a, b, self.compare)
             case Apply("ratio", a), Apply("ratio", b) if len(a) == len(b) > _RATIO_OF_TWO:
                 crossed = zip(a[1:], b[1:], strict=True)
                 pairs = [(Apply("*", (x, b[0])), Apply("*", (y, a[0]))) for x, y in crossed]

@@ -13,7 +13,7 @@ from tracewright.pipeline.verify.comparison.short_text import compare_texts
 from tracewright.pipeline.verify.comparison.units import read_unit
 from tracewright.pipeline.verify.evaluation.values import Algebra, Finding, Truth
 from tracewright.pipeline.verify.failures import LimitError, UnreadableError
-from tracewright.pipeline.verify.grammar.nodes import Apply, Node, Number, Quantity, Words, walk
+from tracewright.pipeline.verify.grammar.nodes import Apply, Listing, Node, Number, Quantity, Words, walk
 from tracewright.pipeline.verify.grammar.notations import in_figures, with_binomials
 from tracewright.pipeline.verify.grammar.number_words import read_number_words
 from tracewright.pipeline.verify.grammar.parser import changes_number, parse_answer
@@ -35,6 +35,8 @@ _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _REMARK = re.compile(r"(?<=\d) \((?!or\b|and\b)[A-Za-z][A-Za-z ,]{2,}\)$")
 _RESULT = re.compile(r"[^=\\]*\b[A-Za-z]{3,}\b[^=\\]*=\s*(?P<value>[^=]+)")
 """A calculation with words in it, such as `50 snowballs / 200 snowballs * 100% = 25%`."""
+_RESTATED = re.compile(r"(?P<value>[^()]{1,300}) \((?:≈|\\approx|i\.e\.,?|=)?\s*(?P<again>[\d.][^()]{0,100})\)")
+"""`0.25 (25%)`, which says the same twice unless it is a product."""
 _MAX_RESULT_CHARS = 300
 _SPACE = re.compile(r"(?<![^\W_])\s+|\s+(?![^\W_])")
 """Between two letters or digits a space may have a meaning: `4 2` is not 42."""
@@ -103,6 +105,9 @@ def readings(text: str, *, decimal_comma: bool, are_points: bool) -> Iterator[No
     yield first
     if labelled is not None and labelled != first:
         yield labelled
+    restated = _restated(text)
+    if restated is not None:
+        yield restated
     if binomials != text:
         yield parse_answer(binomials)
     if not _COMMA_BETWEEN_DIGITS.search(text):
@@ -110,6 +115,15 @@ def readings(text: str, *, decimal_comma: bool, are_points: bool) -> Iterator[No
     yield parse_answer(text, Commas.LISTS)
     if decimal_comma and not any(isinstance(part, Number) and part.decimals for part in walk(first)):
         yield parse_answer(text, Commas.DECIMALS)
+
+
+def _restated(text: str) -> Node | None:
+    """A value with the same again in parentheses."""
+    found = _RESTATED.fullmatch(text)
+    try:
+        return found and Listing((parse_answer(found["value"]), parse_answer(found["again"])), alternative=True)
+    except UnreadableError:
+        return None
 
 
 def _compound(text: str) -> Node | None:

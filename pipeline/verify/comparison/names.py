@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tracewright.pipeline.verify.grammar.nodes import (
@@ -45,7 +45,7 @@ def name_of(node: Node) -> str | None:
         case Apply("abs" | "ratio" as operator, arguments):
             return _joined(operator, arguments)
         case Apply("/", (Apply("*", (Symbol("d"), Symbol(name))), Apply("*", (Symbol("d"), Symbol(variable))))):
-            return f"d{name}/d{variable}"
+            return f"{name}'" if variable == "x" else f"d{name}/d{variable}"
         case Apply("*", (Apply("^", (Symbol(name), Apply("neg", (Number(),)))), argument)):
             return _joined(f"{name}^-1", (argument,))
         case Apply("*", arguments) if all(_is_capital(argument) for argument in arguments):
@@ -108,6 +108,22 @@ def same_name(a: str, b: str) -> bool:
         return True
     shorter, longer = sorted((a, b), key=len)
     return shorter == "y" and longer.endswith("(x)")
+
+
+def with_arguments_of(gold: Node, given: Node) -> Node:
+    """The given definition `f(t) = 2t` in the letters of the gold one, `f(x) = 2x`."""
+    match gold, given:
+        case Relation(_, (Call(name, wanted), *_)), Relation(_, (Call(other, written), *_)) if (
+            name == other and len(wanted) == len(written) and not free_symbols(given) & free_symbols(gold)
+        ):
+            letters = dict(zip(written, wanted, strict=True))
+            return _replaced(given, letters) if all(isinstance(letter, Symbol) for letter in letters) else given
+        case _:
+            return given
+
+
+def _replaced(node: Node, letters: Mapping[Node, Node]) -> Node:
+    return letters.get(node) or map_children(node, lambda part: _replaced(part, letters))
 
 
 def records_of(items: Sequence[Node]) -> list[dict[str, Node]] | None:

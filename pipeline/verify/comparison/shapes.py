@@ -12,7 +12,8 @@ _INFINITIES = (Symbol("∞"), Apply("neg", (Symbol("∞"),)))
 def is_structure(node: Node) -> bool:
     """Whether it is something else than one value or words."""
     long_ratio = isinstance(node, Apply) and node.name == "ratio" and len(node.arguments) > 2
-    return isinstance(node, Group | Listing | Relation | Matrix) or long_ratio or is_number_set(node)
+    is_residue = isinstance(node, Apply) and node.name == "residue"
+    return isinstance(node, Group | Listing | Relation | Matrix) or long_ratio or is_residue or is_number_set(node)
 
 
 def is_number_set(node: Node) -> bool:

@@ -45,6 +45,8 @@ _PERCENT_AFTER = re.compile(r"\s*(?:\$|\\\))?\s*(?:\\?%|percent\b|per\s?cent\b)"
 _PROSE_WORD = re.compile(r"(?<![\\\w])[^\W\d_]{2,}(?![\w(])")
 _TEXT_COMMAND = re.compile(r"\\(?:text|mbox|textbf|mathrm|operatorname)\s*\{[^{}]*\}")
 _DENIAL = re.compile(r"\b(?:not|cannot|never)\b|n't\b", re.IGNORECASE)
+_INSTEAD = re.compile(r"[;,]\s*(?:but\s+)?(?:rather\s+)?it(?:['’]s|\s+is)\b(?!\s+not\b)", re.IGNORECASE)
+"""`The answer is not 7, as one might think; it is 8`."""
 _HEDGE = re.compile(
     r"\b(?:could|might|may) (?:also |well |instead )*be\b|\bor (?:maybe|possibly|perhaps)\b", re.IGNORECASE
 )
@@ -167,7 +169,8 @@ def _prose(text: str, mark: re.Pattern[str], source: AnswerSource, *, raw: bool)
     offset = max(0, len(text) - MAX_PROSE_CHARS)
     for found in reversed(list(mark.finditer(text, offset))):
         sentence = first_sentence(text[found.end() :])
-        if _DENIAL.search(found.group()):
+        denial = _DENIAL.search(found.group())
+        if denial and not _INSTEAD.search(found.group(), denial.end()):
             sentence = f"not {sentence}"
         if sentence.removeprefix("not ").strip() not in ("", "$"):
             stated = sentence if raw else _stated(sentence, text[found.end() :])

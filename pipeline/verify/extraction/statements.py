@@ -26,7 +26,7 @@ _LEAD = re.compile(
 _QUALIFIER = re.compile(
     r"(?:\b(?:at (?:least|most)|(?:more|less|fewer|greater|larger|smaller|other|bigger|higher|lower) than"
     r"(?: or equal to)?|except(?: for)?|not(?: equal to)?|isn't|aren't|cannot be|can't be|never|anything but|"
-    r"all but|over|under|above|below|"
+    r"all but|neither|nor|differ(?:s|ent)? from|over|under|above|below|"
     r"exceeds|up to|minus|negative|multiples? of|divisible by|between|nearly|almost|without|excluding|unless|no)\s+)$",
     re.IGNORECASE,
 )

@@ -177,11 +177,13 @@ class AtomParser(NumberParser):
         if token.kind is Kind.LETTER and token.text == "d" and self.integrals:
             return self.look().kind is not Kind.LETTER
         if token.kind is Kind.COMMAND:
-            return token.text != "end"
+            return token.text not in ("end", "pmod")
         if token.kind is Kind.SIGN:
             if token.text == "[":
                 # In `[0, 1[` it closes.
                 return self.look().kind is not Kind.END and self.look().text not in _AFTER_CLOSING
+            if token.text == "(" and self.look().text == "mod":
+                return False
             return token.text in _OPENING_SIGNS or (token.text == "|" and not self._bars)
         return token.kind in _STARTS
 

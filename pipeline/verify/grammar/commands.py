@@ -141,6 +141,8 @@ class CommandParser(ExpressionParser):
                     self.advance()
             self._position = start
             if not self.accept("\\\\"):
+                # `x &= 3 + 8 \\\\ &= 11`: a line goes on with the left side of the one above.
+                self.accept("=", "≈")
                 lines.append(self.relation())
         self.advance()
         self._environment_name()

@@ -81,13 +81,27 @@ class AnswerParser(CommandParser):
                 self._tokens[self._position] = type(self.token)(Kind.SIGN, "=")
             return words
         self.currency = ""
-        value = self._set()
+        value = self._residue(self._set())
         unit = self._words()
         if self.currency and unit:
             unit = f"{self.currency} {unit}"
         unit = unit or self.currency
         self.currency = ""
         return Quantity(value, unit) if unit else value
+
+    def _residue(self, value: Node) -> Node:
+        """`3 (mod 7)` is a class of numbers and not the remainder 3."""
+        if self.token.kind is Kind.COMMAND and self.token.text == "pmod":
+            self.advance()
+            modulus = self.argument_in_full()
+        elif self.at("(") and self.look().text == "mod":
+            self.advance()
+            self.advance()
+            modulus = self.sum()
+            self.expect(")")
+        else:
+            return value
+        return Apply("residue", (Apply("mod", (value, modulus)), modulus))
 
     def _words(self) -> str:
         """Words up to a separator, a relation or the end; a unit's signs and exponents among them."""
