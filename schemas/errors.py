@@ -64,6 +64,7 @@ def in_one_line(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return " ".join(str(error).split())
     faults = error.errors(include_url=False, include_context=False, include_input=False)
-    named = [": ".join(filter(None, (".".join(map(str, one["loc"])), one["msg"]))) for one in faults[:_MAX_FAULTS]]
+    said = [(".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")) for one in faults[:_MAX_FAULTS]]
+    named = [": ".join(filter(None, one)) for one in said]
     more = [f"and {len(faults) - _MAX_FAULTS} more"] if len(faults) > _MAX_FAULTS else []
     return "; ".join([*named, *more])

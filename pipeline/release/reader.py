@@ -17,7 +17,7 @@ from tracewright.pipeline.release.order import RowGroup, plan_windows
 from tracewright.pipeline.release.stream import Reading, RowStream, StreamState
 from tracewright.pipeline.release.verify import find_damage, find_misplaced, raise_faults
 from tracewright.schemas.errors import InputError, MissingInputError, ReleaseYankedError, in_one_line
-from tracewright.schemas.release import ReleaseFile, ReleaseManifest
+from tracewright.schemas.release import ReleaseFile, ReleaseManifest, ReleaseRow
 
 if TYPE_CHECKING:
     import polars as pl
@@ -75,10 +75,11 @@ class Release:
         """All rows of the split in the stored order.
 
         Raises:
+            InputError: a column is not there.
             MissingInputError: there is no such split.
             IntegrityError: a file is damaged.
         """
-        names = list(columns) if columns is not None else None
+        names = check_columns(columns)
         return pa.concat_tables([pq.read_table(path, columns=names, memory_map=True) for path in self.files(split)])
 
     def frame(self, split: str, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -103,7 +104,7 @@ class Release:
         The rows are those that `iter_rows` gives reader `rank * workers + worker` of `world_size * workers`.
 
         Raises:
-            InputError: rank, worker or seed is out of range.
+            InputError: rank, worker or seed is out of range, or a column is not there.
             MissingInputError: there is no such split.
         """
         place = {"rank": rank, "world_size": world_size, "worker": worker, "workers": workers}
@@ -117,7 +118,7 @@ class Release:
         """A stream that goes on where one was when its state was taken, to the row.
 
         Raises:
-            InputError: the state is of another release.
+            InputError: the state is of another release, or a column is not there.
             MissingInputError: there is no such split.
         """
         if state.reading.release != self.manifest.digest:
@@ -128,6 +129,8 @@ class Release:
         return self._open_stream(state.reading, state.given, columns)
 
     def _open_stream(self, reading: Reading, given: int, columns: Sequence[str] | None) -> RowStream:
+        check_columns(columns)
+
         def read(reading: Reading, given: int) -> Iterator[dict[str, Any]]:
             return self.iter_rows(
                 reading.split,
@@ -154,13 +157,14 @@ class Release:
         """What `iter_rows` gives, as Arrow tables of up to that many rows: no Python object for each row.
 
         Raises:
-            InputError: rank, world size, skip, seed or rows is out of range.
+            InputError: rank, world size, skip, seed or rows is out of range, or a column is not there.
             MissingInputError: there is no such split.
             IntegrityError: a file is damaged.
         """
         if rows < 1:
             raise InputError(f"batches of {rows} rows can't be read: a batch has 1 row or more")
         check_readers(seed, rank, world_size, skip)
+        check_columns(columns)
         files = self._files(DATA, split)
         windows = self._iter_windows(files, seed=seed, rank=rank, world_size=world_size, skip=skip, columns=columns)
         return (
@@ -190,7 +194,7 @@ class Release:
             columns: the columns to decode; None decodes all.
 
         Raises:
-            InputError: rank, world size, skip or seed is out of range.
+            InputError: rank, world size, skip or seed is out of range, or a column is not there.
             MissingInputError: there is no such split.
             IntegrityError: a file is damaged.
         """
@@ -265,6 +269,22 @@ class Release:
 def _to_arrow(places: np.ndarray) -> pa.Array:
     """Without a copy, and without `pa.array`, which imports pandas to see whether it is given a series."""
     return pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(np.ascontiguousarray(places, np.int64))])
+
+
+def check_columns(columns: Sequence[str] | None) -> list[str] | None:
+    """The columns as a list. One that is not there is refused: Parquet's reader leaves it out, and with it every row.
+
+    Raises:
+        InputError: a column is not one of a release's, or none is asked for.
+    """
+    if columns is None:
+        return None
+    known = list(ReleaseRow.model_fields)
+    unknown = [name for name in columns if name not in known]
+    if unknown or not columns:
+        asked = ", ".join(map(repr, unknown)) or "none"
+        raise InputError(f"columns {asked} can't be read: a release has {', '.join(known)}")
+    return list(columns)
 
 
 def check_readers(seed: int | None, rank: int, world_size: int, skip: int) -> None:

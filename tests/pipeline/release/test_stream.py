@@ -91,6 +91,16 @@ def test_impossible_readers_are_refused(release: Release, how: dict[str, int]) -
         release.stream("train", **how)
 
 
+@pytest.mark.parametrize("columns", [["nope"], ["trace_id", "steps.text"], []])
+def test_a_column_that_is_not_there_is_refused_and_gives_no_empty_rows(released: Path, columns: list[str]) -> None:
+    release = open_release(released)
+    for read in (release.table, release.frame, release.stream, release.iter_rows, release.iter_batches):
+        with pytest.raises(InputError, match=r"a release has trace_id, problem_id"):
+            read("train", columns=columns)
+    with pytest.raises(InputError, match="a release has trace_id"):
+        release.resume(release.stream("train").state(), columns=columns)
+
+
 def test_a_missing_split_is_refused_at_once(release: Release) -> None:
     with pytest.raises(MissingInputError, match="no data for split 'dev'"):
         release.stream("dev")
