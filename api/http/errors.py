@@ -27,6 +27,7 @@ _TITLES = {
     409: "Something else was there first",
     412: "It has changed meanwhile",
     413: "The request is too large",
+    416: "There is no such part",
     422: "A value does not fit",
     428: "Say which version is to be changed",
     429: "Too many requests",
@@ -84,6 +85,12 @@ class StaleError(RefusedError, ValueError):
     """`If-Match` names an older version."""
 
     status = 412
+
+
+class RangeError(RefusedError, ValueError):
+    """`Range` names a part beyond the end."""
+
+    status = 416
 
 
 class UnprocessableError(RefusedError, ValueError):

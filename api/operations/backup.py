@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Table, func, insert, select, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from tracewright.api.database import Database
 from tracewright.api.database.tables import (
@@ -83,7 +85,10 @@ def restore(database: Database, file: Path) -> dict[str, int]:
             raise InputError(
                 f"the database holds {', '.join(filled)} already: restore into an empty one, a new file or database"
             )
-        counts = _fill(connection, _read_lines(file))
+        try:
+            counts = _fill(connection, _read_lines(file))
+        except (AttributeError, KeyError, TypeError, SQLAlchemyError) as error:
+            raise IntegrityError(f"{file} holds what no backup holds ({type(error).__name__}): use another") from error
         if not database.is_sqlite:
             _advance_sequences(connection)
     return counts
@@ -110,7 +115,7 @@ def _read_lines(file: Path) -> Iterator[dict[str, Any]]:
     try:
         with gzip.open(file, "rb") as lines:
             yield from map(orjson.loads, lines)
-    except (OSError, EOFError, orjson.JSONDecodeError) as error:
+    except (OSError, EOFError, zlib.error, orjson.JSONDecodeError) as error:
         raise IntegrityError(f"{file} is damaged: {error}: use another backup") from error
 
 
@@ -118,17 +123,20 @@ def _fill(connection: Connection, lines: Iterator[dict[str, Any]]) -> dict[str, 
     header = next(lines, {})
     if header.get("format") != FORMAT:
         raise InputError(f"the file is not a backup in the format {FORMAT}")
-    if header["version"] != _version(connection):
+    made_by, known = header.get("version"), _version(connection)
+    if made_by != known:
         raise InputError(
-            f"the backup has tables of version {header['version']}, this tracewright {_version(connection)}: restore "
-            "it with the tracewright that made it, then upgrade"
+            f"the backup has tables of version {made_by}, this tracewright {known}: restore it with the tracewright "
+            "that made it, then upgrade"
         )
     counts, waiting, end = dict.fromkeys((table.name for table in TABLES), 0), list[dict[str, Any]](), None
     tables, current = {table.name: table for table in TABLES}, ""
     for line in lines:
+        if end is not None:
+            raise IntegrityError("the backup goes on after its end: use another backup")
         if "end" in line:
             end = line["end"]
-            break
+            continue  # to the end of the file: gzip's checksum is behind it
         if waiting and (line["table"] != current or len(waiting) == _ROWS_AT_ONCE):
             connection.execute(insert(tables[current]), waiting)
             waiting = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Header, Path
 from pydantic import BaseModel, StringConstraints, model_validator
 from starlette.responses import Response, StreamingResponse
 
@@ -12,6 +12,7 @@ from tracewright.api.http.access import Curator, Viewer
 from tracewright.api.http.changes import Change, ChangerDep, Reply
 from tracewright.api.http.errors import NotFoundError
 from tracewright.api.http.fields import Body, FilterText, Name, NamePath
+from tracewright.api.http.ranges import choose_part
 from tracewright.api.http.rendering import render
 from tracewright.api.jobs.endpoints import Job, to_job
 from tracewright.api.jobs.repository import add_job
@@ -112,15 +113,35 @@ def read_release(services: ServicesDep, _: Viewer, name: NamePath, version: Vers
     return render(content)
 
 
-@router.get("/{name}/{version}/files/{path:path}", response_class=StreamingResponse)
-def download(services: ServicesDep, _: Viewer, name: NamePath, version: VersionPath, path: FilePath) -> Response:
-    """One of a release's files, as a stream."""
-    file = service.get_file(services.store, name, version, path)
+@router.get(
+    "/{name}/{version}/files/{path:path}",
+    response_class=StreamingResponse,
+    responses={206: {"description": "The part that `Range` names.", "content": {"application/octet-stream": {}}}},
+)
+def download(
+    services: ServicesDep,
+    _: Viewer,
+    name: NamePath,
+    version: VersionPath,
+    path: FilePath,
+    range_: Annotated[str | None, Header(alias="Range", max_length=200)] = None,
+    if_range: Annotated[str | None, Header(alias="If-Range", max_length=200)] = None,
+) -> Response:
+    """One of a release's files, as a stream; with `Range` the rest of one that broke off."""
+    file, etag = service.find_file(services.store, name, version, path)
+    size = file.stat().st_size
+    part = choose_part(range_, size) if if_range in (None, etag) else None
+    start, end = part or (0, size)
     headers = {
         "Content-Disposition": f'attachment; filename="{file.name}"',
-        "Content-Length": str(file.stat().st_size),
+        "Content-Length": str(end - start),
+        "Accept-Ranges": "bytes",
+        "ETag": etag,
     }
-    return StreamingResponse(service.iter_bytes(file), media_type="application/octet-stream", headers=headers)
+    if part is not None:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    pieces = service.iter_bytes(file, start, end)
+    return StreamingResponse(pieces, 200 if part is None else 206, headers, media_type="application/octet-stream")
 
 
 def _to_facts(entry: RegisteredRelease) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tracewright.api.database import Database
 from tracewright.api.http.errors import NotFoundError, RefusedError
+from tracewright.api.http.etags import make_etag
 from tracewright.api.jobs.runner import Tell
 from tracewright.api.releases.publishing import publish
 from tracewright.pipeline.release import RegisteredRelease, create_release, find_releases, open_release
@@ -63,26 +64,34 @@ def get_release(store: Store, name: str, version: str) -> RegisteredRelease:
 
 
 def get_file(store: Store, name: str, version: str, path: str) -> Path:
-    """One of the files that a release's manifest lists: no other path is ever opened.
+    """One of the files that a release's manifest lists, as `find_file` finds it."""
+    return find_file(store, name, version, path)[0]
+
+
+def find_file(store: Store, name: str, version: str, path: str) -> tuple[Path, str]:
+    """One of the files that a release's manifest lists, and its ETag: no other path is ever opened.
 
     Raises:
         NotFoundError: there is no such release, or it lists no such file.
         RefusedError: the release is yanked.
     """
-    folder = get_release(store, name, version).directory(store.path)
+    entry = get_release(store, name, version)
+    folder = entry.directory(store.path)
     try:
         release = open_release(folder)
     except ReleaseYankedError as error:
         raise RefusedError(str(error)) from error
-    if path not in {file.path for file in release.manifest.files} | {"manifest.json"}:
+    digests = {file.path: file.sha256 for file in release.manifest.files} | {"manifest.json": entry.digest}
+    if path not in digests:
         raise NotFoundError(f"{name}@{version} has no file {path!r}: its manifest lists those it has")
-    return folder / path
+    return folder / path, make_etag(digests[path])
 
 
-def iter_bytes(path: Path) -> Iterator[bytes]:
-    """A file in pieces of a megabyte."""
+def iter_bytes(path: Path, start: int, end: int) -> Iterator[bytes]:
+    """A part of a file in pieces of a megabyte."""
     with path.open("rb") as file:
-        while piece := file.read(_CHUNK_BYTES):
+        file.seek(start)
+        while piece := file.read(min(_CHUNK_BYTES, end - file.tell())):
             yield piece
 
 

@@ -26,6 +26,7 @@ class Standing:
     reviewer: str
     decision: Decision | None = None
     first_error: int | None = None
+    error_type: str | None = None
     corrected_answer: str | None = None
     tags: list[str] = field(default_factory=list[str])
     steps: dict[int, StepStanding] = field(default_factory=dict[int, StepStanding])
@@ -65,6 +66,7 @@ def _take(standing: Standing, event: Any) -> None:
     """A later event prevails in what it says and leaves the rest."""
     if event.step is None:
         standing.decision = Decision(event.decision) if event.decision else standing.decision
+        standing.error_type = event.error_type or standing.error_type
         standing.corrected_answer = event.corrected_answer or standing.corrected_answer
     else:
         step = standing.steps.setdefault(event.step, StepStanding())

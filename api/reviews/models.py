@@ -111,6 +111,8 @@ class ReviewState(BaseModel):
     reviewer: str
     decision: Decision | None
     first_error: int | None
+    error_type: str | None
+    """Of the trace as a whole; those of steps are with them."""
     corrected_answer: str | None
     tags: list[str]
     steps: list[StepState]

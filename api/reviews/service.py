@@ -128,6 +128,7 @@ def to_state(trace_id: str, standing: Standing) -> dict[str, Any]:
         "reviewer": standing.reviewer,
         "decision": standing.decision,
         "first_error": standing.first_error,
+        "error_type": standing.error_type,
         "corrected_answer": standing.corrected_answer,
         "tags": standing.tags,
         "steps": steps,

@@ -16,7 +16,9 @@ from tracewright.api.traces.frame import Frame
 from tracewright.pipeline.filter import COLUMNS
 
 _ROWS_AT_ONCE = 1_000
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+"""Those of East Asian keyboards too."""
+_SPACE_STARTS = ("\t", "\r", "\n")
 
 
 class ExportFormat(StrEnum):
@@ -77,4 +79,7 @@ def _write_csv(rows: list[list[Any]]) -> bytes:
 
 def defuse(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula: an apostrophe goes before what begins like one (OWASP)."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+    if not isinstance(value, str):
+        return value
+    is_formula = value.startswith(_SPACE_STARTS) or value.lstrip().startswith(_FORMULA_STARTS)
+    return f"'{value}" if is_formula else value

@@ -7,7 +7,7 @@ twelve facets take three. Binning floats anew for each request took 20 ms a colu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -20,6 +20,8 @@ MAX_BINS = 40
 MAX_LABELS = 200
 """Texts that a facet names; rarer ones are counted together."""
 MAX_CODES = 65_535
+_REFIT_GROWTH = 1.2
+"""Bins that were chosen for the first traces of a run would hold all later ones in the last of them."""
 _OTHERS = MAX_CODES - 1
 _SECOND = 1_000_000
 """Moments are microseconds."""
@@ -37,12 +39,16 @@ class FacetCodes:
     labels: tuple[str, ...] = ()
     edges: tuple[float, ...] = ()
     """Of bins: one more than there are bins. The last bin holds its upper edge, and the outer ones what lies beyond."""
+    fitted: int = 0
+    """How many rows the edges were chosen for."""
 
-    def extend(self, values: pl.Series) -> FacetCodes:
-        """With the codes of further rows at the end."""
+    def extend(self, values: pl.Series) -> FacetCodes | None:
+        """With the codes of further rows at the end; None where there are so many that other edges may fit better."""
         if self.edges:
+            if len(self.codes) + len(values) > _REFIT_GROWTH * self.fitted:
+                return None
             more = _bin(_to_numbers(values), np.asarray(self.edges))
-            return FacetCodes(self.column, np.concatenate([self.codes, more]), edges=self.edges)
+            return replace(self, codes=np.concatenate([self.codes, more]))
         labels, more = _label(values, list(self.labels))
         return FacetCodes(self.column, np.concatenate([self.codes, more]), labels=labels)
 
@@ -118,7 +124,7 @@ def build_codes(column: str, values: pl.Series) -> FacetCodes:
         return FacetCodes(column, codes, labels=labels)
     numbers = _to_numbers(values)
     edges = _choose_edges(numbers, COLUMNS[column].kind)
-    return FacetCodes(column, _bin(numbers, edges), edges=tuple(map(float, edges)))
+    return FacetCodes(column, _bin(numbers, edges), edges=tuple(map(float, edges)), fitted=len(values))
 
 
 def _label(values: pl.Series, labels: list[str]) -> tuple[tuple[str, ...], np.ndarray]:

@@ -6,6 +6,7 @@ last row's number and hash) stays right while rows arrive.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +22,8 @@ SORT_COLUMNS = tuple(name for name, column in COLUMNS.items() if column.kind is 
 """Numbers, moments, and true or false."""
 _MAX_CHUNKS = 24
 """Appending makes chunks; more of them than this slow every filter down."""
+_MAX_JOINED = 8
+"""Choices of facets whose joint codes are kept: 2 MB and more of each million rows."""
 _ID_SEED = 7
 _SAMPLE = 4_096
 """Values from which is guessed where a page ends."""
@@ -132,10 +135,7 @@ class Frame:
     def facets(self, columns: tuple[str, ...], chosen: np.ndarray | None) -> list[dict[str, Any]]:
         """For each column its counts among the chosen rows."""
         found = {facet["column"]: facet for facet in self.standings.facets(columns, chosen)}
-        others = tuple(column for column in columns if column not in REVIEW_NAMES)
-        if others not in self._joint:
-            self._joint[others] = join_codes([self._codes_of(column) for column in others])
-        for joint in self._joint[others]:
+        for joint in self._join([column for column in columns if column not in REVIEW_NAMES]):
             found |= {facet["column"]: facet for facet in joint.count(chosen)}
         return [found[column] for column in columns]
 
@@ -172,8 +172,17 @@ class Frame:
             self.standings.extend(new.height),
             self.is_whole,
             {name: np.concatenate([old, _to_numbers(new[name])]) for name, old in self._numbers.items()},
-            {name: old.extend(new[name]) for name, old in self._codes.items()},
+            {name: codes for name, old in self._codes.items() if (codes := old.extend(new[name])) is not None},
         )
+
+    def _join(self, columns: Sequence[str]) -> tuple[JointCodes, ...]:
+        """Their joint codes, kept for the choices of columns that were asked for last."""
+        key = tuple(sorted(columns))
+        joined = self._joint.pop(key, None) or join_codes([self._codes_of(column) for column in key])
+        self._joint[key] = joined
+        for old in list(self._joint)[:-_MAX_JOINED]:
+            self._joint.pop(old, None)
+        return joined
 
     def _codes_of(self, column: str) -> FacetCodes:
         if column not in self._codes:

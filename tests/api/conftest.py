@@ -366,3 +366,43 @@ def plant_more(lite: Service) -> Any:
         lite.services.feed.refresh()
 
     return plant
+
+
+@pytest.fixture
+def plant_in() -> Iterator[Any]:
+    """A function that makes a service on an empty store in a folder, and one that plants traces up to a number."""
+    running: list[Any] = []
+
+    def make(folder: Path) -> tuple[Service, Any]:
+        store = Store.open(folder / "store", create=True)
+        running.append(serve(store.path, f"sqlite:///{folder / 'tracewright.db'}", folder))
+        service, planted = next(running[-1]), 0
+
+        def plant(end: int) -> None:
+            nonlocal planted
+            with store.writer() as writer:
+                for number in range(planted, end):
+                    writer.add_trace(plant_trace(number))
+            planted = end
+            service.services.feed.refresh()
+
+        return service, plant
+
+    yield make
+    for one in running:
+        one.close()
+
+
+@pytest.fixture
+def plant_one(lite: Service) -> Any:
+    """A function that adds a trace of a problem with these facts to the store of `lite`; its id."""
+
+    def plant(**facts: Any) -> str:
+        problem = Problem(**facts)
+        trace = plant_trace(7_000, problem=problem, trace_id=make_trace_id(problem, TEACHER.fingerprint, 7_000))
+        with lite.services.store.writer() as writer:
+            writer.add_trace(trace)
+        lite.services.feed.refresh()
+        return trace.trace_id
+
+    return plant

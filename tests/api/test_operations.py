@@ -156,7 +156,14 @@ def test_a_damaged_backup_restores_nothing(lite, expect, tmp_path):
         "endless": gzip.compress(b"".join(lines[:-1])),
         "other": gzip.compress(b'{"format": "x"}\n'),
         "text": b"hello",
+        "list": gzip.compress(b"[1]\n" + b"".join(lines[1:])),
+        "unnamed": gzip.compress(lines[0] + b'{"row": {}}\n' + b"".join(lines[1:])),
+        "unknown": gzip.compress(lines[0] + b'{"table": "secrets", "row": {}}\n' + b"".join(lines[1:])),
+        "column": gzip.compress(lines[0] + b'{"table": "users", "row": {"x": 1}}\n' + b"".join(lines[1:])),
+        "twice": gzip.compress(lines[0] + lines[1] + b"".join(lines[1:])),
     }
+    for place in range(20, len(whole), len(whole) // 40):
+        damaged[f"bit {place}"] = whole[:place] + bytes([whole[place] ^ 8]) + whole[place + 1 :]
     for name, content in damaged.items():
         (tmp_path / name).write_bytes(content)
         database = open_database(f"sqlite:///{tmp_path / name}.db")

@@ -39,6 +39,29 @@ def test_a_release_holds_the_slice_and_what_reviewers_said(service, expect):
         assert sent.content == (folder / file["path"]).read_bytes() and len(sent.content) == file["bytes"]
 
 
+@pytest.mark.parametrize(("asked", "status", "part"), [
+    ("bytes=0-9", 206, slice(0, 10)), ("bytes=10-", 206, slice(10, None)), ("bytes=-7", 206, slice(-7, None)),
+    ("bytes=5-999999999", 206, slice(5, None)), ("bytes=-999999999", 206, slice(None)), ("bytes=9-3", 200, slice(None)),
+    ("bytes=0-1,4-5", 200, slice(None)), ("bytes=-", 200, slice(None)), ("lines=1-2", 200, slice(None)),
+    ("bytes=999999999-", 416, None), ("bytes=-0", 416, None), ("x" * 500, 422, None),
+])  # fmt: skip
+def test_a_download_that_broke_off_goes_on(lite, expect, asked, status, part):
+    make(lite, expect, name="r", where="tokens >= 0")
+    vera = lite.as_("vera")
+    files = [file["path"] for file in expect(vera.get("/v1/releases/r/1"))["manifest"]["files"]]
+    for path in [*files, "manifest.json"]:
+        whole = vera.get(f"/v1/releases/r/1/files/{path}")
+        sent = vera.get(f"/v1/releases/r/1/files/{path}", headers={"Range": asked})
+        assert sent.status_code == status and whole.status_code == 200
+        if part is None:
+            assert sent.headers["content-type"] == "application/problem+json"
+            assert status != 416 or sent.headers["content-range"] == f"bytes */{len(whole.content)}"
+            continue
+        assert sent.content == whole.content[part] and sent.headers["etag"] == whole.headers["etag"]
+        named = {"Range": asked, "If-Range": '"another file"'}
+        assert vera.get(f"/v1/releases/r/1/files/{path}", headers=named).content == whole.content
+
+
 def test_reviews_after_a_release_are_in_the_next_one_only(lite, expect):
     lite.as_("carl").put("/v1/slices/all", json={"where": "tokens >= 0"})
     trace_id = lite.ids()[0]
@@ -108,13 +131,17 @@ def test_an_export_is_the_slice_line_by_line(lite, expect):
     assert wanted <= set(rows[0])
 
 
-def test_no_cell_of_a_csv_is_a_formula(lite, expect, plant_more):
+def test_no_cell_of_a_csv_is_a_formula(lite, expect, plant_one):
     from tracewright.api.slices.export import defuse
 
-    assert [defuse(cell) for cell in ("=1+1", "+x", "-x", "@x", "\t=x", "a=1", -3.5, None)] == [
-        "'=1+1", "'+x", "'-x", "'@x", "'\t=x", "a=1", -3.5, None,
+    assert [defuse(cell) for cell in ("=1+1", "+x", "-x", "@x", "\t=x", " =x", "＝x", "a=1", -3.5, None)] == [
+        "'=1+1", "'+x", "'-x", "'@x", "'\t=x", "' =x", "'＝x", "a=1", -3.5, None,
     ]  # fmt: skip
+    hostile = plant_one(id="-1", question="=1+1", answer="1", source="=cmd|' /C calc'!A0", domain="a\r\n=1")
     lite.as_("carl").put("/v1/slices/s", json={"where": "tokens >= 0"})
     sent = lite.as_("vera").get("/v1/slices/s/export", params={"format": "csv"})
     rows = list(csv.DictReader(io.StringIO(sent.text)))
-    assert len(rows) == 60 and rows[0]["source"] == "planted"
+    assert len(rows) == 61 and rows[0]["source"] == "planted"
+    (row,) = [row for row in rows if row["trace_id"] == hostile]
+    assert row["problem_id"] == "'-1"
+    assert (row["source"], row["domain"]) == ("'=cmd|' /C calc'!A0", "a\r\n=1")

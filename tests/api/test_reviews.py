@@ -25,13 +25,15 @@ def test_everything_a_reviewer_says_is_kept_and_stands(service, expect):
             {"step": 0, "label": 1, "seconds": 2.5},
             {"step": 1, "label": -1, "first_error": True, "error_type": "arithmetic", "corrected_text": "7 + 1 = 8\n"},
             {"decision": "reject", "tags": ["slip", "easy"], "comment": "a digit — ✗", "corrected_answer": "8"},
+            {"error_type": "misread"},
         ),
         201,
     )
-    assert [event["active"] for event in stored["events"]] == [True] * 3
+    assert [event["active"] for event in stored["events"]] == [True] * 4
     state = expect(rita.get(f"/v1/traces/{trace_id}/review"))
     assert state == stored["state"]
     assert (state["decision"], state["first_error"], state["corrected_answer"]) == ("reject", 1, "8")
+    assert state["error_type"] == "misread"
     assert state["steps"][1] | {"error_type": "arithmetic", "corrected_text": "7 + 1 = 8\n"} == state["steps"][1]
     row = expect(rita.get(f"/v1/traces/{trace_id}"))["columns"]
     assert (row["flagged"], row["review_count"], row["decision"]) == (True, 1, "reject")

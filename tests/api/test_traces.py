@@ -1,5 +1,7 @@
 """Lists, facets, bodies and search."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,37 @@ def test_facets_after_rows_arrived_are_those_of_a_new_frame(lite, expect, plant_
     found = expect(vera.get("/v1/traces/facets", params={"columns": "outcome,domain,source"}))
     assert found["total"] == 75
     assert all(sum(one["count"] for one in facet["values"]) == 75 for facet in found["facets"])
+
+
+def test_histograms_fit_what_has_arrived_since_they_were_first_asked_for(tmp_path, plant_in, expect):
+    """The service was started on an empty store: bins for no traces would hold all later ones in one bar."""
+    service, plant = plant_in(tmp_path)
+    params = {"columns": "tokens,confidence,level"}
+    for traces in (0, 5, 60):
+        plant(traces)
+        found = expect(service.as_("vera").get("/v1/traces/facets", params=params))
+        rows = service.services.feed.frame.rows
+        for facet in found["facets"]:
+            values = rows[facet["column"]].drop_nulls()
+            outer = facet["bins"][-1]
+            assert (
+                sum(one["count"] for one in facet["bins"]) == len(values) and facet["missing"] + len(values) == traces
+            )
+            for one in facet["bins"][:-1]:
+                assert one["count"] == sum(one["low"] <= value < one["high"] for value in values)
+            assert outer["count"] == sum(outer["low"] <= value <= outer["high"] for value in values)
+            assert traces < 60 or sum(one["count"] > 0 for one in facet["bins"]) >= 5
+
+
+def test_what_is_kept_of_facets_does_not_grow_with_what_is_asked(lite, expect):
+    vera, columns = lite.as_("vera"), ["outcome", "domain", "level", "tokens", "confidence", "flagged"]
+    said = {}
+    for chosen in itertools.permutations(columns, 3):
+        found = expect(vera.get("/v1/traces/facets", params={"columns": ",".join(chosen)}))["facets"]
+        assert [facet["column"] for facet in found] == list(chosen)
+        for facet in found:
+            assert said.setdefault(facet["column"], facet) == facet
+    assert len(lite.services.feed.frame._joint) <= 8
 
 
 def test_a_body_is_the_trace_that_was_stored(looking, expect):
