@@ -16,7 +16,7 @@ from tracewright.schemas.release import ReleaseFile
 ROW_GROUP_ROWS = 500
 """What a reader that resumes in the middle decodes at most before its first row."""
 _COMPRESSION_LEVEL = 3
-_REPETITIVE: Any = [
+REPETITIVE: Any = [
     *("messages.list.element.role", "steps.list.element.check", "outcome", "answer_kind", "method", "source"),
     *("domain", "license", "model", "fingerprint"),
 ]
@@ -83,7 +83,7 @@ class SplitWriter:
             self._schema,
             compression="zstd",
             compression_level=_COMPRESSION_LEVEL,
-            use_dictionary=_REPETITIVE,
+            use_dictionary=REPETITIVE,
             version="2.6",
         )
         self._rows.append(0)

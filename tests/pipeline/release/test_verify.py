@@ -15,6 +15,8 @@ from tracewright.pipeline.release import open_release, verify_release, yank_rele
 from tracewright.pipeline.release.layout import hash_file
 from tracewright.pipeline.release.manifest import encode_manifest, seal
 from tracewright.schemas import IntegrityError, MissingInputError, ReleaseManifest, SchemaVersionError
+from tracewright.schemas.arrow import arrow_schema
+from tracewright.schemas.release import ReleaseRow
 
 TRAIN = "data/train-00001-of-00008.parquet"
 
@@ -151,7 +153,17 @@ def make_deep(rows: int) -> pa.Table:
     return pa.table({"a": pa.nulls(rows, kind)})
 
 
-@pytest.mark.parametrize("make", [make_wide, make_forged, make_deep])
+def make_repeated(rows: int) -> pa.Table:
+    """The columns of a release, with one completion of 512 KiB for all rows: a few kilobytes in the file."""
+    empty = arrow_schema(ReleaseRow).empty_table()
+    columns = {
+        name: pa.nulls(rows, column.type) for name, column in zip(empty.column_names, empty.columns, strict=True)
+    }
+    columns["completion"] = pa.array(["a" * 2**19] * rows)
+    return pa.table(columns, schema=empty.schema)
+
+
+@pytest.mark.parametrize("make", [make_wide, make_forged, make_deep, make_repeated])
 def test_a_whole_release_made_to_do_harm_is_refused_before_a_row_of_it_is_read(
     copy: Path, make: Callable[[int], pa.Table]
 ) -> None:
