@@ -15,6 +15,8 @@ from tracewright.pipeline.steps.values import Number, UndefinedValueError
 
 QUESTION = -1
 """Stands for the question among the steps that a step depends on."""
+MAX_COMMON_NUMBER = 12
+"""Up to this a number that appears again may well be another one."""
 
 
 class Standing(NamedTuple):
@@ -63,6 +65,10 @@ class Memory:
         """The last step that arrived at a value."""
         self.seen: set[Number] = set(question.numbers)
         """Every number that was mentioned or arrived at."""
+        self.mentions: dict[Number, int] = {}
+        """The step that first said a number in words, which no step arrived at and the question does not give."""
+        self.labels: dict[int, int] = {}
+        """The steps by the numbers that their author gives them."""
         self.texts: list[str] = []
         """The steps so far but for lines of worked arithmetic."""
         self.doubtful: tuple[int, Claim] | None = None
@@ -82,6 +88,13 @@ class Memory:
         self.producers[value] = step
         self.seen.add(value)
         self.last_result = (value, step)
+
+    def mention(self, values: frozenset[Number], step: int | None) -> None:
+        """These numbers appeared; `step` is the one that says them in words, if one does."""
+        new = values - self.seen
+        self.seen |= new
+        if step is not None:
+            self.mentions |= {value: step for value in new if abs(value) > MAX_COMMON_NUMBER}
 
     def define(self, name: str, value: Number, step: int) -> None:
         """A name stands for a value from here on."""

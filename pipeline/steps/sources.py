@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tracewright.pipeline.steps.memory import QUESTION, Memory, Standing
 from tracewright.pipeline.steps.reading import StepReading
 
@@ -21,7 +23,23 @@ def find_sources(memory: Memory, reading: StepReading) -> set[int]:
                 sources.add(source)
             elif value in given:
                 sources.add(QUESTION)
+            elif (mention := memory.mentions.get(value)) is not None:
+                sources.add(mention)
     return sources
+
+
+def find_references(memory: Memory, index: int, text: str) -> set[int]:
+    """The earlier steps that a step names by their number: `from step 2`. Its own number is remembered."""
+    label = _LABEL.match(text)
+    named = {int(match[1]) for match in _REFERENCE.finditer(text, label.end() if label else 0)}
+    found = {memory.labels[number] for number in named if number in memory.labels}
+    if label is not None:
+        memory.labels[int(label[1] or label[2])] = index
+    return found
+
+
+_LABEL = re.compile(r"[\s*_#>]*(?:step\s+(\d{1,3})\b|\(?(\d{1,3})[.)]\s)", re.IGNORECASE)
+_REFERENCE = re.compile(r"\bsteps?\s+(\d{1,3})\b", re.IGNORECASE)
 
 
 def _is_worked(reading: StepReading, worked: Standing) -> bool:

@@ -20,8 +20,8 @@ from tracewright.pipeline.steps.memory import Memory, Standing
 from tracewright.pipeline.steps.miscopies import check_copies
 from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS, StepReading, read_step
 from tracewright.pipeline.steps.solutions import Condition, find_conflict, read_condition
-from tracewright.pipeline.steps.sources import find_sources
-from tracewright.pipeline.steps.trees import Name
+from tracewright.pipeline.steps.sources import find_references, find_sources
+from tracewright.pipeline.steps.trees import Name, Operation, iterate_nodes
 from tracewright.pipeline.steps.values import Number, UndefinedValueError
 from tracewright.pipeline.steps.worked import check_worked_line
 from tracewright.schemas import CheckOutcome, StepCheck
@@ -64,6 +64,7 @@ class _StepWalk:
     def run(self) -> Finding:
         self._memory.has_formulas = self._memory.has_formulas or self._reading.has_formulas
         self._depends |= find_sources(self._memory, self._reading)
+        self._depends |= find_references(self._memory, self._index, self._text)
         for offset, content in self._reading.pieces:
             if content.is_malformed and self._memory.question.is_plain:
                 self._refuse(offset)
@@ -92,7 +93,8 @@ class _StepWalk:
                 self._depend_on_value(evaluate(answer.side.trees[0], {}))
         self._memory.texts.append(self._text)
         for _, content in self._reading.pieces:
-            self._memory.seen |= content.mentioned
+            # Where it is an operand it was not found here.
+            self._memory.mention(content.mentioned, None if content.chains else self._index)
         claims = self._claims
         check = summarize(claims)
         if check.outcome is CheckOutcome.FAILS:
@@ -265,6 +267,10 @@ class _StepWalk:
             memory.tail = standing
         if last is None:
             return
+        is_named = first is not None and _is_named(first)
+        if is_named and len(chain.sides) == 2 and side is not None and side.decimals is not None:
+            # `So f(f(2)) = 22`: what an earlier step arrived at is said to be this.
+            self._depend_on_value(last)
         if chain.follows != ";":
             self._results.append(last)
             memory.produce(last, self._index)
@@ -304,3 +310,11 @@ class _StepWalk:
         step = self._memory.find_source(value)
         if step is not None and step != self._index:
             self._depends.add(step)
+
+
+def _is_named(side: Side) -> bool:
+    """Whether it names something, as `x` and `f(2)` do, and is not only worked out."""
+    return any(
+        isinstance(node, Name) or (isinstance(node, Operation) and node.operator.startswith("call:"))
+        for node in iterate_nodes(side.trees[0])
+    )

@@ -42,6 +42,23 @@ def test_names_make_dependencies() -> None:
     assert checked[2].depends_on == (0, 1)
 
 
+def test_named_value_rests_on_the_step_that_arrived_at_it() -> None:
+    steps = ["First, $f(2) = 3\\cdot 2 + 1 = 7$.", "Then $f(7) = 3 \\cdot 7 + 1 = 22$.", "So $f(f(2)) = 22$."]
+    graph = step_graph(check_steps("Let f(x) = 3x + 1. Find f(f(2)).", steps))
+    assert graph.longest_chain == (0, 1, 2)
+    assert graph.unused == ()
+
+
+def test_number_said_in_words_alone_is_a_source() -> None:
+    checked = check_steps("", ["He has thirty and six, which is 36.", "36 / 4 = 9", "8 * 4 = 32"])
+    assert [step.depends_on for step in checked] == [(), (0,), ()]
+
+
+def test_step_that_is_named_is_a_source() -> None:
+    checked = check_steps("", ["Step 1: 3 + 4 = 7", "Step 2: 5 * 2 = 10", "Step 3: from step 1 and Step 2, it is odd."])
+    assert checked[2].depends_on == (0, 1)
+
+
 def test_graphml_is_well_formed_and_complete() -> None:
     checked = check_steps(QUESTION, STEPS)
     texts = [*STEPS[:4], "#### 4 <&> \x00 \ud7ff"]
