@@ -24,6 +24,7 @@ from tracewright.api.oidc.provider import OidcProvider
 from tracewright.api.operations import endpoints as operations
 from tracewright.api.pages import register_pages
 from tracewright.api.queues import endpoints as queues
+from tracewright.api.queues.repository import read_mark
 from tracewright.api.releases import endpoints as releases
 from tracewright.api.releases import service as release_work
 from tracewright.api.reviews import endpoints as reviews
@@ -119,12 +120,16 @@ def open_services(settings: ServiceSettings) -> Services:
         with database.read() as connection:
             return summarise_since(connection, seq)
 
+    def read_queues() -> object:
+        with database.read() as connection:
+            return read_mark(connection)
+
     kinds = {release_work.KIND: release_work.make_release_work(store, database, settings.releases_folder)}
     return Services(
         settings=settings,
         store=store,
         database=database,
-        feed=TraceFeed(store, settings.poll_seconds, read_reviews),
+        feed=TraceFeed(store, settings.poll_seconds, read_reviews, read_queues),
         bodies=BodyReader(),
         search=SearchIndex(database, store.local),
         jobs=JobRunner(database, kinds, metrics),

@@ -24,7 +24,7 @@ from tracewright.api.pages.previews import Preview
 from tracewright.api.pages.site import SiteDep
 from tracewright.api.services import Services, ServicesDep
 from tracewright.api.traces.frame import SORT_COLUMNS, Frame
-from tracewright.api.traces.service import choose, read_order, read_place, write_place
+from tracewright.api.traces.service import choose, read_order, read_place, see_frame, write_place
 from tracewright.api.users.roles import Role
 from tracewright.pipeline.curate.slices import list_slices
 from tracewright.pipeline.filter import Filter, parse_filter
@@ -69,7 +69,7 @@ def explore(
     query = facet_views.Query(where.strip(), search.strip(), sort, facets)
     if narrow:
         return RedirectResponse(query.url(where=_narrow(query.where, narrow)), 303)
-    frame = services.feed.frame
+    frame = see_frame(services, viewer)
     try:
         tree = parse_filter(query.where) if query.where else None
         found = _list(site.previews.read, services, frame, query, cursor)

@@ -24,7 +24,7 @@ from tracewright.api.reviews.folding import find_active, fold
 from tracewright.api.reviews.service import to_event, to_state
 from tracewright.api.services import Services, ServicesDep
 from tracewright.api.traces.frame import Frame
-from tracewright.api.traces.service import get_row
+from tracewright.api.traces.service import get_row, see_frame
 from tracewright.api.users.roles import Role
 
 router = APIRouter()
@@ -47,7 +47,7 @@ def show_trace(
     beside: OtherId | None = None,
 ) -> Response:
     """The trace with its steps, its siblings and its history."""
-    frame = services.feed.frame
+    frame = see_frame(services, viewer)
     row = get_row(frame, trace_id)
     trace = services.bodies.read(frame, row, tokens=tokens)
     other = None if beside is None else services.bodies.read(frame, get_row(frame, beside))

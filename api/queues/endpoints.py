@@ -167,6 +167,7 @@ def add_queue(changer: ChangerDep, services: ServicesDep, curator: Curator, new:
     ids = service.choose_traces(services, new.slice, new.order, gold)
 
     def work(change: Change) -> Reply:
+        change.after_commit(services.feed.refresh_reviews)
         return _reply(service.add_queue(change, new.model_dump(mode="json", exclude={"gold"}), ids, gold), 201)
 
     return changer.run(curator, new, work)
@@ -189,6 +190,7 @@ def change_queue(
     def work(change: Change) -> Reply:
         row = service.get_queue(change.connection, name)
         check_match(if_match, _etag(row))
+        change.after_commit(change.services.feed.refresh_reviews)
         change.audit("queue.close" if new.closed else "queue.open", name)
         return _reply(repository.close_queue(change.connection, row.id, change.now if new.closed else None))
 

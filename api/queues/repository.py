@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, case, exists, func, insert, or_, select, union, update
 
 from tracewright.api.database.tables import GOLD, QUEUES, SLOTS
 
@@ -151,6 +151,23 @@ def list_siblings(connection: Connection, slot: Any) -> list[Any]:
         SLOTS.c.queue_id == slot.queue_id, SLOTS.c.trace_id == slot.trace_id, SLOTS.c.kind == SlotKind.WORK.value
     )
     return list(connection.execute(query))
+
+
+def find_awaited(connection: Connection, trace_ids: Sequence[str]) -> set[str]:
+    """Those of the traces that an open queue still wants judgements of, or asks as gold questions."""
+    open_ = QUEUES.c.closed_at.is_(None)
+    slots = select(SLOTS.c.trace_id).join(QUEUES, QUEUES.c.id == SLOTS.c.queue_id)
+    slots = slots.where(SLOTS.c.trace_id.in_(trace_ids), SLOTS.c.submitted_at.is_(None), open_)
+    gold = select(GOLD.c.trace_id).join(QUEUES, QUEUES.c.id == GOLD.c.queue_id)
+    gold = gold.where(GOLD.c.trace_id.in_(trace_ids), open_)
+    return {row[0] for row in connection.execute(union(slots, gold))}
+
+
+def read_mark(connection: Connection) -> tuple[int, int]:
+    """What is another one once a queue was made, closed or opened."""
+    changes = func.coalesce(func.sum(QUEUES.c.version), 0)
+    count, sum_ = connection.execute(select(func.count(), changes).select_from(QUEUES)).one()
+    return int(count), int(sum_)
 
 
 def is_awaited(connection: Connection, trace_id: str, reviewer: str) -> bool:

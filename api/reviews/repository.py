@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
 from tracewright.api.database.tables import REVIEWS
+from tracewright.api.queues.repository import find_awaited
 from tracewright.api.reviews.folding import summarise
 from tracewright.api.traces.feed import ReviewSummary
 
@@ -83,6 +85,10 @@ def summarise_traces(connection: Connection, trace_ids: Sequence[str]) -> list[R
     for trace_id, events in iter_logs(connection, trace_ids):
         decision, count = summarise(events)
         found.append(ReviewSummary(trace_id, max(event.seq for event in events), decision, count))
+    for start in range(0, len(found), _IDS_AT_ONCE):
+        some = found[start : start + _IDS_AT_ONCE]
+        awaited = find_awaited(connection, [summary.trace_id for summary in some])
+        found[start : start + len(some)] = [replace(one, is_blind=one.trace_id in awaited) for one in some]
     return found
 
 

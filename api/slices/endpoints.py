@@ -16,6 +16,7 @@ from tracewright.api.http.rendering import render
 from tracewright.api.services import ServicesDep
 from tracewright.api.slices import service
 from tracewright.api.slices.export import ExportFormat, stream
+from tracewright.api.traces.service import see_frame
 from tracewright.pipeline.curate.slices import list_slices, read_slice
 
 router = APIRouter(prefix="/slices", tags=["slices"])
@@ -77,12 +78,12 @@ def save(
 @router.get("/{name}/export", response_class=StreamingResponse)
 def export(
     services: ServicesDep,
-    _: Viewer,
+    viewer: Viewer,
     name: NamePath,
     format_: Annotated[ExportFormat, Query(alias="format")] = ExportFormat.JSONL,
 ) -> Response:
     """A slice's traces as they are now, as a stream of lines."""
-    frame = services.feed.frame
+    frame = see_frame(services, viewer)
     rows = service.choose_slice(services, frame, name)
     headers = {"Content-Disposition": f'attachment; filename="{name}.{format_}"'}
     lines = stream(services, frame, rows, format_)

@@ -27,7 +27,7 @@ Search = Annotated[str | None, Query(max_length=MAX_SEARCH_CHARS, description=_A
 @router.get("", response_model=TracePage)
 def list_traces(
     services: ServicesDep,
-    _: Viewer,
+    viewer: Viewer,
     where: Where = None,
     search: Search = None,
     sort: Annotated[str | None, Query(max_length=64, description="A column; `-` before it for descending.")] = None,
@@ -35,7 +35,7 @@ def list_traces(
     limit: Limit = DEFAULT_PAGE,
 ) -> Response:
     """Traces that match a filter and a search, the newest first unless `sort` says otherwise."""
-    order, frame = service.read_order(sort), services.feed.frame
+    order, frame = service.read_order(sort), service.see_frame(services, viewer)
     place = service.read_place(cursor, order)
     page = frame.page(service.choose(services, frame, where, search), order, place, limit)
     items, end = frame.read(page.rows), service.write_place(page.end, order)
@@ -45,13 +45,13 @@ def list_traces(
 @router.get("/facets", response_model=FacetList)
 def count_facets(
     services: ServicesDep,
-    _: Viewer,
+    viewer: Viewer,
     where: Where = None,
     search: Search = None,
     columns: Annotated[str | None, Query(max_length=1_000, description="Separated by commas.")] = None,
 ) -> Response:
     """How many of the traces that match have each value, or lie in each bar of a histogram."""
-    names, frame = service.read_facets(columns), services.feed.frame
+    names, frame = service.read_facets(columns), service.see_frame(services, viewer)
     chosen = service.choose(services, frame, where, search)
     total = frame.height if chosen is None else len(chosen)
     return render({"total": total, "facets": frame.facets(names, chosen)})
@@ -78,12 +78,12 @@ def list_columns(_: Viewer) -> Response:
 def read_trace(
     request: Request,
     services: ServicesDep,
-    _: Viewer,
+    viewer: Viewer,
     trace_id: TraceIdPath,
     tokens: Annotated[bool, Query(description="With token ids, logprobs and ends.")] = False,
 ) -> Response:
     """A whole trace with its steps."""
-    frame = services.feed.frame
+    frame = service.see_frame(services, viewer)
     row = service.get_row(frame, trace_id)
     file, place = frame.locate(row)
     etag = make_etag(file.path.stem, place, int(tokens), int(frame.review_count[row]), int(frame.decided[row]))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from tracewright.api.traces.frame import Frame, make_empty_frame
-from tracewright.api.traces.standings import DECISIONS
+from tracewright.api.traces.standings import DECISIONS, Standings
 from tracewright.pipeline.store import Store
 from tracewright.pipeline.store.reading import read_frame
 from tracewright.pipeline.store.store import TRACES
@@ -28,17 +28,28 @@ class ReviewSummary:
     seq: int
     decision: Decision | None
     review_count: int
+    is_blind: bool = False
+    """Whether an open queue still wants judgements of the trace that nothing has led."""
 
 
 class TraceFeed:
     """The newest frame, and the thread that looks for what is new."""
 
-    def __init__(self, store: Store, poll_seconds: float, read_reviews: Callable[[int], list[ReviewSummary]]) -> None:
-        """`read_reviews` gives the summaries of all traces with events beyond a sequence number."""
+    def __init__(
+        self,
+        store: Store,
+        poll_seconds: float,
+        read_reviews: Callable[[int], list[ReviewSummary]],
+        read_queues: Callable[[], object],
+    ) -> None:
+        """`read_reviews` gives the summaries of all traces with events beyond a sequence number; what `read_queues`
+        gives is another one once a queue was made, closed or opened."""
         self._table = ModelTable(store.path, TRACES)
         self._delta = self._table.load()
         self._poll_seconds = poll_seconds
         self._read_reviews = read_reviews
+        self._read_queues = read_queues
+        self._queues: object = None
         self._frame = make_empty_frame()
         self._version = -1
         self._summaries: dict[str, ReviewSummary] = {}
@@ -84,8 +95,11 @@ class TraceFeed:
 
     def refresh_reviews(self) -> None:
         """Take in the events that are new in the database, whoever stored them."""
-        summaries = self._read_reviews(self._seen_seq)
+        # With the queues what is blind may have changed of every trace.
+        queues = self._read_queues()
+        summaries = self._read_reviews(self._seen_seq if queues == self._queues else 0)
         with self._lock:
+            self._queues = queues
             self._apply(summaries)
             self._seen_seq = max([self._seen_seq, *(summary.seq for summary in summaries)])
 
@@ -142,7 +156,7 @@ class TraceFeed:
         newer: list[ReviewSummary] = []
         for summary in summaries:
             known = self._summaries.get(summary.trace_id)
-            if known is None or known.seq < summary.seq:
+            if known is None or (known.seq <= summary.seq and known != summary):
                 self._summaries[summary.trace_id] = summary
                 newer.append(summary)
         if newer:
@@ -152,9 +166,10 @@ class TraceFeed:
     def _mark(frame: Frame, summaries: list[ReviewSummary]) -> Frame:
         if not summaries:
             return frame
-        decided, counts = frame.decided.copy(), frame.review_count.copy()
+        decided, counts, blind = frame.decided.copy(), frame.review_count.copy(), frame.standings.blind.copy()
         for summary in summaries:
             row = frame.row_of(summary.trace_id)
             if row is not None:
                 decided[row], counts[row] = DECISIONS.index(summary.decision), summary.review_count
-        return frame.with_reviews(decided, counts)
+                blind[row] = summary.is_blind
+        return frame.with_reviews(Standings(decided, counts, blind))

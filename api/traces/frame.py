@@ -152,9 +152,13 @@ class Frame:
             self._numbers[column] = _to_numbers(self.scalars[column])
         return self._numbers[column]
 
-    def with_reviews(self, decided: np.ndarray, review_count: np.ndarray) -> Frame:
+    def with_reviews(self, standings: Standings) -> Frame:
         """The same traces with other review summaries."""
-        return replace(self, standings=Standings(decided, review_count))
+        return replace(self, standings=standings)
+
+    def cover(self) -> Frame:
+        """Without what was said of traces that a queue still wants blind judgements of."""
+        return self.with_reviews(self.standings.cover())
 
     def append(self, files: tuple[StoredFile, ...], frames: list[pl.DataFrame]) -> Frame:
         """With the rows of further shards at the end."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from tracewright.api.http.access import Principal
 from tracewright.api.http.cursors import decode_cursor, encode_cursor
 from tracewright.api.http.errors import NotFoundError, UnavailableError, UnprocessableError
 from tracewright.api.services import Services
 from tracewright.api.traces.facets import FACET_COLUMNS
 from tracewright.api.traces.frame import SORT_COLUMNS, Frame, Order, Place
+from tracewright.api.users.roles import Role
 from tracewright.pipeline.filter import parse_filter
 
 DEFAULT_FACETS = (
@@ -73,6 +75,12 @@ def choose(services: Services, frame: Frame, where: str | None, search: str | No
     """The rows that a filter and a search let through; None for all."""
     found = services.search.find(search) if search else None
     return frame.choose(parse_filter(where) if where else None, found)
+
+
+def see_frame(services: Services, viewer: Principal) -> Frame:
+    """The newest frame as somebody may see it: only curators see what is said where others are still to judge."""
+    frame = services.feed.frame
+    return frame if viewer.may(Role.CURATOR) else frame.cover()
 
 
 def get_row(frame: Frame, trace_id: str) -> int:

@@ -30,21 +30,36 @@ class Standings:
 
     decided: np.ndarray
     counts: np.ndarray
+    blind: np.ndarray
+    """Whether a queue still waits for judgements that nobody is to be led in."""
     _made: dict[str, list[pl.Series]] = field(default_factory=dict[str, list[pl.Series]])
+    _covered: list[Standings] = field(default_factory=list["Standings"])
 
     @classmethod
     def of_none(cls, rows: int) -> Standings:
         """Of so many rows without reviews."""
-        return cls(np.zeros(rows, np.int8), np.zeros(rows, np.int32))
+        return cls(np.zeros(rows, np.int8), np.zeros(rows, np.int32), np.zeros(rows, np.bool_))
 
     def extend(self, rows: int) -> Standings:
         """With so many rows without reviews at the end."""
         none = Standings.of_none(rows)
-        return Standings(np.concatenate([self.decided, none.decided]), np.concatenate([self.counts, none.counts]))
+        return Standings(
+            np.concatenate([self.decided, none.decided]),
+            np.concatenate([self.counts, none.counts]),
+            np.concatenate([self.blind, none.blind]),
+        )
 
     def take(self, rows: np.ndarray) -> Standings:
         """Of some rows."""
-        return Standings(self.decided[rows], self.counts[rows])
+        return Standings(self.decided[rows], self.counts[rows], self.blind[rows])
+
+    def cover(self) -> Standings:
+        """As those see it who may not be led: without what was said of blind traces."""
+        if not self._covered:
+            seen = ~self.blind
+            covered = self if seen.all() else Standings(self.decided * seen, self.counts * seen, self.blind)
+            self._covered.append(covered)
+        return self._covered[0]
 
     def join(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows with the columns of reviews."""

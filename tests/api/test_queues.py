@@ -105,6 +105,61 @@ def test_judgements_are_blind_until_ones_own_is_given(service, expect):
     assert len(expect(service.as_("rolf").get(path))["events"]) == 2
 
 
+def read_seen(service, name, trace_id):
+    """All that somebody is told of what was said of a trace: by lists, filters, counts, the trace, and an export."""
+    client, where = service.as_(name), f'trace_id == "{trace_id}"'
+    (row,) = client.get("/v1/traces", params={"where": where}).json()["items"]
+    body = client.get(f"/v1/traces/{trace_id}").json()["columns"]
+    facet = client.get("/v1/traces/facets", params={"where": where, "columns": "decision"}).json()["facets"][0]
+    lines = client.get("/v1/slices/wrong/export", params={"format": "csv"}).text.splitlines()
+    (line,) = [line for line in lines if line.startswith(trace_id)]
+    return {
+        "row": row["decision"],
+        "body": body["decision"],
+        "flagged": client.get("/v1/traces", params={"where": f"{where} and flagged"}).json()["total"],
+        "counted": client.get("/v1/traces", params={"where": f"{where} and review_count > 0"}).json()["total"],
+        "facet": [one["value"] for one in facet["values"]],
+        "export": line.rsplit(",", 1)[1],
+    }
+
+
+NOTHING = {"row": None, "body": None, "flagged": 0, "counted": 0, "facet": [], "export": ""}
+REJECTED = {"row": "reject", "body": "reject", "flagged": 1, "counted": 1, "facet": ["reject"], "export": "reject"}
+
+
+def test_no_list_count_or_filter_tells_what_is_still_blind(service, expect):
+    make_queue(service, expect, reviewers_per_trace=2)
+    first, second = claim(service, "rita"), claim(service, "rolf")
+    trace_id = first["trace_id"]
+    expect(submit(service, "rita", first, "reject"), 201)
+    assert read_seen(service, "rolf", trace_id) == read_seen(service, "vera", trace_id) == NOTHING
+    assert read_seen(service, "carl", trace_id) == REJECTED
+    expect(submit(service, "rolf", second, "reject"), 201)
+    assert read_seen(service, "rolf", trace_id) == read_seen(service, "vera", trace_id) == REJECTED
+
+
+def test_what_is_blind_follows_queues_that_are_made_and_closed(service, expect):
+    trace_id = service.ids(where='outcome == "incorrect"')[0]
+    body = {"events": [{"decision": "reject"}]}
+    expect(service.as_("carl").post(f"/v1/traces/{trace_id}/reviews", json=body), 201)
+    make_queue(service, expect)
+    assert read_seen(service, "rita", trace_id) == NOTHING
+    carl = service.as_("carl")
+    for closed, seen in ((True, REJECTED), (False, NOTHING), (True, REJECTED)):
+        tag = carl.get("/v1/queues/q").headers["ETag"]
+        expect(carl.patch("/v1/queues/q", json={"closed": closed}, headers={"If-Match": tag}))
+        assert read_seen(service, "rita", trace_id) == seen
+
+
+def test_what_was_said_of_gold_questions_is_blind(service, expect):
+    (gold,) = service.ids(where='outcome == "incorrect"', limit=1)
+    questions = [{"trace_id": gold, "decision": "reject"}]
+    make_queue(service, expect, gold=questions, gold_every=2)
+    body = {"events": [{"decision": "reject"}]}
+    expect(service.as_("rolf").post(f"/v1/traces/{gold}/reviews", json=body), 201)
+    assert read_seen(service, "rita", gold) == NOTHING and read_seen(service, "carl", gold) == REJECTED
+
+
 def test_a_disagreement_goes_to_a_curator(service, expect):
     make_queue(service, expect, reviewers_per_trace=2)
     leases = claim(service, "rita"), claim(service, "rolf")
