@@ -9,10 +9,11 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tracewright.api.app import create_app, open_services
 from tracewright.api.http.access import SESSION_COOKIE
+from tracewright.api.runs.service import RunClient
 from tracewright.api.services import Services
 from tracewright.api.settings import ServiceSettings
 from tracewright.api.users.roles import Role
@@ -123,14 +125,14 @@ def make_live(browser: Browser) -> Iterator[Any]:
     """A function that serves a store to browsers."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
-    def serve(store: Path) -> Live:
+    def serve(store: Path, **other: Any) -> Live:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         settings = ServiceSettings(
             store=store, port=port, poll_seconds=0.3, requests_per_second=2_000, request_burst=2_000
         )
-        services = open_services(settings)
+        services = replace(open_services(settings), **other)
         services.feed.refresh()
         now = services.now()
         tokens = {name: add_user_with_token(services.database, name, role, now) for name, role in USERS.items()}
@@ -159,6 +161,43 @@ def live(make_live: Any, filled_store: Path, tmp_path_factory: pytest.TempPathFa
         context.close()
 
 
+class PlantedRuns(RunClient):
+    """Runs as a Prefect server would tell of them."""
+
+    def list_deployments(self):
+        return [{"name": "generate/generate", "paused": False}]
+
+    def list_runs(self):
+        return [self.read_run(uuid4())]
+
+    def read_run(self, run_id):
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        told = {
+            "id": str(run_id),
+            "name": "quiet-otter",
+            "deployment": None,
+            "state": "RUNNING",
+            "state_name": "Running",
+        }
+        return told | {"message": None, "created_at": now, "started_at": now, "ended_at": None, "seconds": 75.0}
+
+    def read_progress(self, run_ids):
+        told = {"stage": "generate", "share": 0.25, "detail": "1,500 of 6,000, 92% correct", "left_seconds": 225.0}
+        return {str(one): [told] for one in run_ids}
+
+    def read_log(self, run_id, offset):
+        lines = [
+            {"at": datetime(2026, 1, 1, tzinfo=UTC), "level": 20, "message": f"{n} of 300 done"} for n in range(300)
+        ]
+        return lines[offset : offset + 200]
+
+
+@pytest.fixture(scope="session")
+def planted_runs() -> PlantedRuns:
+    """Runs of no server."""
+    return PlantedRuns("http://planted")
+
+
 TEACHER = TeacherRef(
     model="planted", revision="1", dtype="f", tokenizer_hash="t", template_hash="p", sampling=Sampling(temperature=0.7)
 )
@@ -169,6 +208,14 @@ DRAWING = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'><script>al
 FORMULA = (
     "\\begin{align}\n" + "\n".join(rf"x_{{{n}}} &= \frac{{{n}}}{{y^{{2}}}} \\" for n in range(40)) + "\n\\end{align}"
 )
+
+
+TOKENS = {
+    "token_count": 3,
+    "token_ids": (1, 2, 3),
+    "token_ends": (6, 11, 15),
+    "token_logprobs": (-0.01, -0.9, -4.0),
+}
 
 
 def make_trace(texts: list[str], number: int = 0, said: str = "r", **more: Any) -> Trace:
@@ -256,6 +303,7 @@ def ugly_store(tmp_path_factory: pytest.TempPathFactory, payloads: list[str]) ->
         make_trace(["w" * 5_000 + "\n", "x"], 5, problem={"question": "q" * 3_000, "answer": "a" * 900}),
         make_trace(["one"], 6, confidence=None),
         make_trace([], 7),
+        make_trace(["sure, ", "less sure"], 9, **TOKENS),
         *(make_trace(["alike\n", "alike too\n", f"apart {n}"], 8, f"{n}", sample=n) for n in range(4)),
         *(make_hostile(100 + n, payloads[n::count]) for n in range(count)),
     ]
@@ -267,11 +315,13 @@ def ugly_store(tmp_path_factory: pytest.TempPathFactory, payloads: list[str]) ->
 
 
 @pytest.fixture(scope="module")
-def ugly(make_live: Any, ugly_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def ugly(
+    make_live: Any, ugly_store: Path, planted_runs: PlantedRuns, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Live]:
     """The store of traces that are hard to show, served."""
     copy = tmp_path_factory.mktemp("ugly-pages") / "store"
     shutil.copytree(ugly_store, copy)
-    served = make_live(copy)
+    served = make_live(copy, runs=planted_runs)
     yield served
     for context in served.visitors:
         context.close()

@@ -1,7 +1,6 @@
 """Progress, releases, runs and people in the browser; a service without traces, and the first one that arrives."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from uuid import uuid4
 
 import httpx
@@ -9,7 +8,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from tracewright.api.app import create_app
-from tracewright.api.runs.service import RunClient
 from tracewright.pipeline.store import Store
 
 pytestmark = pytest.mark.browser
@@ -114,39 +112,8 @@ def test_the_last_admin_can_not_be_lost_and_the_page_says_why(live):
     page.get_by_text("no admin would be left").wait_for()
 
 
-class PlantedRuns(RunClient):
-    """Runs as a Prefect server would tell of them."""
-
-    def list_deployments(self):
-        return [{"name": "generate/generate", "paused": False}]
-
-    def list_runs(self):
-        return [self.read_run(uuid4())]
-
-    def read_run(self, run_id):
-        now = datetime(2026, 1, 1, tzinfo=UTC)
-        told = {
-            "id": str(run_id),
-            "name": "quiet-otter",
-            "deployment": None,
-            "state": "RUNNING",
-            "state_name": "Running",
-        }
-        return told | {"message": None, "created_at": now, "started_at": now, "ended_at": None, "seconds": 75.0}
-
-    def read_progress(self, run_ids):
-        told = {"stage": "generate", "share": 0.25, "detail": "1,500 of 6,000, 92% correct", "left_seconds": 225.0}
-        return {str(one): [told] for one in run_ids}
-
-    def read_log(self, run_id, offset):
-        lines = [
-            {"at": datetime(2026, 1, 1, tzinfo=UTC), "level": 20, "message": f"{n} of 300 done"} for n in range(300)
-        ]
-        return lines[offset : offset + 200]
-
-
-def test_runs_and_their_logs_are_shown(live):
-    app = create_app(replace(live.services, runs=PlantedRuns("http://planted")), background=False)
+def test_runs_and_their_logs_are_shown(live, planted_runs):
+    app = create_app(replace(live.services, runs=planted_runs), background=False)
     client = TestClient(app, headers={"Authorization": f"Bearer {live.tokens['carl']}", "Accept": "text/html"})
     page = client.get("/runs").text
     assert "quiet-otter" in page and "generate/generate" in page and "1 min 15 s" in page and 'data-live="3000"' in page

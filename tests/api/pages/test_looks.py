@@ -1,5 +1,9 @@
 """Every page, with content that is hard to show: accessible in light and dark, not too wide and not too heavy."""
 
+import threading
+import time
+from uuid import uuid4
+
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -8,7 +12,8 @@ pytestmark = pytest.mark.browser
 MAX_PAGE_BYTES = 300_000
 WIDTHS = (1280, 820)
 LIGHT = ("wrong filter", "no such trace", "right to left", "no steps", "side by side", "queues", "review")
-LIGHT = (*LIGHT, "settle", "progress", "releases", "runs", "people", "not there")
+LIGHT = (*LIGHT, "settle", "progress", "releases", "release", "diff", "runs", "run", "people", "not there")
+LIGHT = (*LIGHT, "token colours")
 HEAVY = ("explore", "all filters", "2 MB", "500 steps", "long formulas", "long words")
 """Pages that axe takes seconds for."""
 
@@ -36,6 +41,11 @@ def paths(ugly):
         proof = {"slot": lease["slot"], "fence": lease["fence"]}
         path = f"/v1/traces/{lease['trace_id']}/reviews"
         client.post(path, json={"events": [said], "lease": proof}, headers=reviewer).raise_for_status()
+    for limit in (4, 5):
+        asked = {"name": "looks", "where": f"step_count > 0 and step_count < {limit}"}
+        key = {"Idempotency-Key": f"looks-{limit}"}
+        client.post("/v1/releases", json=asked, headers=key).raise_for_status()
+    wait_for_releases(client, 2)
     return {
         "explore": "/explore",
         "all filters": "/explore?facets=all&where=step_count%20%3E%202%20and%20outcome%20%3D%3D%20%22incorrect%22",
@@ -47,16 +57,27 @@ def paths(ugly):
         "long formulas": f"/traces/{ids[4]}",
         "long words": f"/traces/{ids[5]}",
         "no steps": f"/traces/{ids[7]}",
+        "token colours": f"/traces/{ids[9]}?tokens=true",
         "side by side": f"/traces/{alike[0]}?beside={alike[1]}",
         "queues": "/review",
         "review": "/review/some",
         "settle": "/review/some?kind=adjudication",
         "progress": "/progress",
         "releases": "/releases",
+        "release": "/releases/looks/1",
+        "diff": "/releases/diff?before=looks@1&after=looks@2",
         "runs": "/runs",
+        "run": f"/runs/{uuid4()}",
         "people": "/people",
         "not there": "/traces/none",
     }
+
+
+def wait_for_releases(client, count):
+    deadline = time.monotonic() + 60
+    while len(client.get("/v1/releases").json()["items"]) < count:
+        assert time.monotonic() < deadline, client.get("/v1/jobs").text
+        threading.Event().wait(0.1)
 
 
 def find_faults(page):
