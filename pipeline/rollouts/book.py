@@ -41,7 +41,8 @@ class RolloutBook:
         Raises:
             StoreError: another process has the book, or it can't be read.
         """
-        self._samples: defaultdict[str, dict[int, bool]] = defaultdict(dict)
+        self._samples: defaultdict[str, dict[int, bool | None]] = defaultdict(dict)
+        """By prefix, whether each sample ended right; None where its answer could not be judged."""
         self._traces: dict[str, tuple[str, ...]] = {}
         self._tokens: defaultdict[str, int] = defaultdict(int)
         make_folder(store / _LOCKS)
@@ -76,12 +77,16 @@ class RolloutBook:
             self._write({"trace": trace_id, "prefixes": list(prefixes)})
 
     def find(self, trace_id: str, continuations: int = 1) -> list[Rollout | None] | None:
-        """What came of continuing from each step of a trace; None unless every step has so many continuations."""
+        """What came of continuing from each step of a trace; None unless every step has so many continuations.
+
+        Those that could not be judged (the verifier ran out of time) are no wrong ones: they are left out.
+        """
         prefixes = self._traces.get(trace_id)
         found = [self._samples.get(prefix, {}) for prefix in prefixes or ()]
         if not found or any(len(samples) < continuations for samples in found):
             return None
-        return [Rollout(sum(samples.values()), len(samples)) for samples in found]
+        judged = [[right for right in samples.values() if right is not None] for samples in found]
+        return [Rollout(sum(rights), len(rights)) if rights else None for rights in judged]
 
     def trace_ids(self) -> list[str]:
         """Every trace that was begun, in the order in which they were."""
@@ -108,5 +113,6 @@ class RolloutBook:
         if "trace" in record:
             self._traces[record["trace"]] = tuple(record["prefixes"])
         else:
-            self._samples[record["prefix"]][record["sample"]] = record["right"]
+            is_judged = record["outcome"] != Outcome.ERROR.value
+            self._samples[record["prefix"]][record["sample"]] = record["right"] if is_judged else None
             self._tokens[record["family"]] += record["tokens"]

@@ -195,6 +195,24 @@ def test_a_continuation_that_is_cut_off_did_not_end_right(store, traces):
         assert [one.right for one in book.find(traces[0].trace_id) or ()] == [0, 0, 0, 4]
 
 
+def test_a_continuation_that_could_not_be_judged_is_not_a_wrong_one(store, traces):
+    run(store, traces[:1], continuations=2)
+    prefixes = [hash_prefix(traces[0], step.span.end) for step in traces[0].steps]
+    with RolloutBook(store.path) as book:
+        book.note(traces[0].teacher.family, prefixes[0], 2, Outcome.ERROR, TOKENS)
+        assert [(one.right, one.total) for one in book.find(traces[0].trace_id) or () if one] == [(2, 2)] * 4
+        assert list(book.missing(prefixes[0], 3)) == []
+
+
+def test_a_step_of_which_nothing_could_be_judged_has_no_value(store, make_trace):
+    trace = make_trace("3+4", ["a\n", "#### 7"], gold="7")
+    with RolloutBook(store.path) as book:
+        book.note_trace(trace.trace_id, ["one", "two"])
+        book.note(trace.teacher.family, "one", 0, Outcome.ERROR, TOKENS)
+        book.note(trace.teacher.family, "two", 0, Outcome.CORRECT, TOKENS)
+        assert book.find(trace.trace_id) == [None, Rollout(1, 1)]
+
+
 def test_other_teachers_and_problems_without_an_answer_are_passed_over(store, traces, make_trace):
     others = [make_trace("3+4", model="another"), make_trace("9+9", gold=None, outcome="unverifiable")]
     counts = run(store, [*traces, *others])
