@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -13,7 +14,8 @@ from tracewright.api.services import Services
 
 DECISIONS = ("reject", "unsure", "accept")
 LABELS = (-1, 0, 1)
-MAX_PAIRS = 200
+MAX_PAIRS = 5_000
+"""All of a hundred reviewers: a second's work."""
 _PAIR_DRAWS = 200
 Judged = Sequence[Mapping[str, Any]]
 
@@ -28,7 +30,7 @@ def measure(services: Services, trace_ids: Sequence[str]) -> dict[str, Any]:
         "traces": len(standings),
         "decisions": _facts(measure_alpha(decisions, DECISIONS, Metric.NOMINAL)),
         "steps": _facts(measure_alpha(steps, LABELS, Metric.ORDINAL)),
-        "pairs": [_measure_pair(pair, decisions, steps) for pair in _find_pairs([*decisions, *steps])],
+        "pairs": _measure_pairs(decisions, steps),
     }
 
 
@@ -42,21 +44,32 @@ def _labels(standing: Mapping[str, Standing]) -> Judged:
     return [{name: label for name in said if (label := said[name].get(step)) is not None} for step in steps]
 
 
-def _find_pairs(clusters: Iterable[Judged]) -> list[tuple[str, str]]:
-    """The pairs of reviewers who judged something in common, at most so many."""
-    pairs = {pair for cluster in clusters for unit in cluster for pair in combinations(sorted(unit), 2)}
-    return sorted(pairs)[:MAX_PAIRS]
+def _measure_pairs(decisions: Sequence[Judged], steps: Sequence[Judged]) -> list[dict[str, Any]]:
+    """Each pair of reviewers who judged something in common; of too many, those who have most in common."""
+    of_decisions, of_steps = _by_pair(decisions), _by_pair(steps)
+    common = {pair: len(of_decisions[pair]) + len(of_steps[pair]) for pair in {*of_decisions, *of_steps}}
+    kept = sorted(sorted(common, key=lambda pair: (-common[pair], pair))[:MAX_PAIRS])
+    return [
+        {
+            "reviewers": list(pair),
+            "decisions": _facts(measure_alpha(of_decisions[pair], DECISIONS, Metric.NOMINAL, _PAIR_DRAWS)),
+            "steps": _facts(measure_alpha(of_steps[pair], LABELS, Metric.ORDINAL, _PAIR_DRAWS)),
+        }
+        for pair in kept
+    ]
 
 
-def _measure_pair(pair: tuple[str, str], decisions: list[Judged], steps: list[Judged]) -> dict[str, Any]:
-    def theirs(clusters: list[Judged]) -> list[Judged]:
-        return [[{name: unit[name] for name in pair if name in unit} for unit in cluster] for cluster in clusters]
-
-    return {
-        "reviewers": list(pair),
-        "decisions": _facts(measure_alpha(theirs(decisions), DECISIONS, Metric.NOMINAL, _PAIR_DRAWS)),
-        "steps": _facts(measure_alpha(theirs(steps), LABELS, Metric.ORDINAL, _PAIR_DRAWS)),
-    }
+def _by_pair(clusters: Iterable[Judged]) -> dict[tuple[str, str], list[Judged]]:
+    """For each pair of reviewers the clusters, and of them the units, that both have judged."""
+    found: dict[tuple[str, str], list[Judged]] = defaultdict(list)
+    for cluster in clusters:
+        theirs: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+        for unit in cluster:
+            for one, other in combinations(sorted(unit), 2):
+                theirs[one, other].append({one: unit[one], other: unit[other]})
+        for pair, units in theirs.items():
+            found[pair].append(units)
+    return found
 
 
 def _facts(alpha: Alpha) -> dict[str, Any]:
