@@ -71,6 +71,16 @@ def submit_slot(change: Change, trace_id: str, slot_id: int, fence: int, decisio
         _call_adjudicator(change.connection, slot)
 
 
+def follow(change: Change, trace_id: str, decision: str) -> None:
+    """Let the queues know how a reviewer decides after all, or, with an empty decision, that they took it back.
+
+    A slot stays submitted, so nobody else is asked; where the others decided otherwise, a curator is. What somebody
+    answered to a gold question stays.
+    """
+    for slot in repository.change_decisions(change.connection, trace_id, change.principal.name, decision):
+        _call_adjudicator(change.connection, slot)
+
+
 def is_blind_for(connection: Connection, trace_id: str, principal: Principal) -> bool:
     """Whether others' judgements of a trace are kept from someone: until they have given their own.
 
@@ -96,7 +106,9 @@ def _change(change: Change, slot_id: int, fence: int, trace_id: str | None, valu
 def _call_adjudicator(connection: Connection, slot: Any) -> None:
     siblings = repository.list_siblings(connection, slot)
     decisions = {sibling.decision for sibling in siblings}
-    if any(sibling.submitted_at is None for sibling in siblings) or len(decisions) < 2:
+    if not all(sibling.submitted_at and sibling.decision for sibling in siblings) or len(decisions) < 2:
+        return
+    if repository.has_adjudication(connection, slot):
         return
     queue = connection.execute(QUEUES.select().where(QUEUES.c.id == slot.queue_id)).one()
     if queue.adjudicates:

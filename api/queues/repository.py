@@ -145,6 +145,28 @@ def change_lease(
     return connection.execute(query.returning(SLOTS)).one_or_none()
 
 
+def change_decisions(connection: Connection, trace_id: str, reviewer: str, decision: str) -> list[Any]:
+    """Put down another decision in all slots of a trace that a reviewer has submitted, gold ones left out; these."""
+    query = update(SLOTS).where(
+        SLOTS.c.trace_id == trace_id,
+        SLOTS.c.reviewer == reviewer,
+        SLOTS.c.kind == SlotKind.WORK.value,
+        SLOTS.c.submitted_at.is_not(None),
+        SLOTS.c.decision != decision,
+    )
+    return list(connection.execute(query.values(decision=decision).returning(SLOTS)))
+
+
+def has_adjudication(connection: Connection, slot: Any) -> bool:
+    """Whether somebody was asked to settle a slot's trace."""
+    query = select(SLOTS.c.id).where(
+        SLOTS.c.queue_id == slot.queue_id,
+        SLOTS.c.trace_id == slot.trace_id,
+        SLOTS.c.kind == SlotKind.ADJUDICATION.value,
+    )
+    return connection.execute(query.limit(1)).one_or_none() is not None
+
+
 def list_siblings(connection: Connection, slot: Any) -> list[Any]:
     """All ordinary slots of a slot's trace in its queue."""
     query = select(SLOTS).where(

@@ -13,7 +13,7 @@ from tracewright.api.http.cursors import encode_cursor, read_number_cursor
 from tracewright.api.http.etags import check_match
 from tracewright.api.http.fields import DEFAULT_PAGE, Cursor, IfMatch, Limit, TraceIdPath
 from tracewright.api.http.rendering import render
-from tracewright.api.queues.leases import is_blind_for, submit_slot
+from tracewright.api.queues.leases import follow, is_blind_for, submit_slot
 from tracewright.api.reviews import repository, service
 from tracewright.api.reviews.folding import find_active, fold
 from tracewright.api.reviews.models import History, ReviewPage, ReviewState, Stored, Submission
@@ -65,6 +65,8 @@ def add_reviews(
         lease = submission.lease
         if lease is not None:
             submit_slot(change, trace_id, lease.slot, lease.fence, submission.decision)
+        if submission.decision:
+            follow(change, trace_id, submission.decision)
         stored = service.store(change, trace_id, submission.events, slot_id=None if lease is None else lease.slot)
         return _reply(change, trace_id, stored, 201)
 
@@ -87,7 +89,9 @@ def undo(changer: ChangerDep, reviewer: Reviewer, review_id: ReviewId, if_match:
     def work(change: Change) -> Reply:
         event = service.get_event(change.connection, review_id)
         check_match(if_match, service.state_etag(change.connection, event.trace_id, reviewer.name))
-        return _reply(change, event.trace_id, service.undo(change, event), 201)
+        stored = service.undo(change, event)
+        follow(change, event.trace_id, service.read_decision(change, event.trace_id))
+        return _reply(change, event.trace_id, stored, 201)
 
     return changer.run(reviewer, None, work)
 

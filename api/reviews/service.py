@@ -112,6 +112,13 @@ def read_state(events: Sequence[Any], trace_id: str, reviewer: str) -> dict[str,
     return to_state(trace_id, fold(events).get(reviewer, Standing(reviewer)))
 
 
+def read_decision(change: Change, trace_id: str) -> str:
+    """The decision of the one who asks on a trace, as it stands; empty for none."""
+    reviewer = change.principal.name
+    standing = fold(repository.list_events(change.connection, trace_id, reviewer)).get(reviewer)
+    return "" if standing is None or standing.decision is None else standing.decision.value
+
+
 def to_state(trace_id: str, standing: Standing) -> dict[str, Any]:
     """A standing, as it is answered."""
     steps = [

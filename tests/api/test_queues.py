@@ -202,6 +202,37 @@ def test_a_closed_queue_gives_nothing_out_and_takes_what_was_claimed(lite, expec
     expect(submit(lite, "rita", lease), 201)
 
 
+def test_who_changes_their_mind_may_make_a_disagreement_or_end_one(service, expect):
+    make_queue(service, expect, reviewers_per_trace=2)
+    rita = service.as_("rita")
+
+    def submit_both(first, second):
+        leases = claim(service, "rita"), claim(service, "rolf")
+        event = expect(submit(service, "rita", leases[0], first), 201)["events"][0]
+        trace_id, undo = leases[0]["trace_id"], f"/v1/reviews/{event['review_id']}/undo"
+        return trace_id, undo, lambda: expect(submit(service, "rolf", leases[1], second), 201)
+
+    def decide(trace_id, decision):
+        path = f"/v1/traces/{trace_id}/reviews"
+        return expect(rita.post(path, json={"events": [{"decision": decision}]}), 201)["events"][0]["review_id"]
+
+    trace_id, _, finish = submit_both("accept", "reject")
+    decide(trace_id, "reject")
+    finish()
+    assert claim(service, "carl", "adjudication") is None, "they agree"
+    trace_id, undo, finish = submit_both("accept", "accept")
+    finish()
+    expect(rita.post(undo, headers={"If-Match": "*"}), 201)
+    assert claim(service, "carl", "adjudication") is None, "nothing is said yet"
+    latest = decide(trace_id, "reject")
+    expect(rita.post(f"/v1/reviews/{latest}/undo", headers={"If-Match": "*"}), 201)
+    decide(trace_id, "reject")
+    assert claim(service, "carl", "adjudication")["trace_id"] == trace_id
+    assert claim(service, "carl", "adjudication") is None, "once"
+    progress = expect(service.as_("carl").get("/v1/queues/q/progress"))
+    assert (progress["done"], progress["disagreements"]) == (4, 1)
+
+
 @pytest.mark.parametrize("order", ["random", "stored"])
 def test_every_order_hands_out_every_trace_once(lite, expect, order):
     make_queue(lite, expect, order=order)
