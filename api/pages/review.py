@@ -82,8 +82,16 @@ def show_card(
     frame = services.feed.frame
     trace = services.bodies.read(frame, get_row(frame, trace_id))
     settles = kind is SlotKind.ADJUDICATION and viewer.may(Role.CURATOR)
-    states = read_history(services, viewer, trace_id)["states"] if settles else []
-    return site.respond(request, "review-card.html.jinja", viewer, **view_trace(site, trace), states=states, queue=name)
+    said = read_history(services, viewer, trace_id) if settles else {"states": [], "events": []}
+    return site.respond(
+        request,
+        "review-card.html.jinja",
+        viewer,
+        **view_trace(site, trace),
+        states=said["states"],
+        events=said["events"],
+        queue=name,
+    )
 
 
 def view_queues(services: Services, viewer: Principal) -> list[dict[str, Any]]:

@@ -177,7 +177,6 @@ function completeFilter() {
 	});
 	list.addEventListener("pointerdown", (event) => (event.preventDefault(), take(items[[...list.children].indexOf(event.target.closest("li"))])));
 	asking.elements.search.addEventListener("input", debounce(() => swap(askedUrl(), { isTyping: true }), 350));
-	asking.elements.sort.addEventListener("change", () => swap(askedUrl()));
 }
 
 const seen = new IntersectionObserver((entries) => entries.filter((one) => one.isIntersecting).forEach((one) => (seen.unobserve(one.target), load(one.target))), { rootMargin: "600px" });
@@ -217,6 +216,7 @@ function tell(kind, text) {
 	const state = $("[data-state]");
 	if (state) [state.dataset.kind, state.textContent] = [kind, text];
 }
+const trouble = (error) => waiting().length || tell("failed", why(error));
 async function flush() {
 	if (isSending || !user) return;
 	isSending = true;
@@ -301,7 +301,7 @@ class Bench {
 			this.ready = await Promise.all(mine.map((lease) => this.fetchCard(lease)));
 			this.advance();
 		} catch (error) {
-			tell("failed", why(error));
+			trouble(error);
 			setTimeout(() => this.open(), 3000);
 		}
 	}
@@ -324,7 +324,7 @@ class Bench {
 				if (!this.current) this.advance();
 			}
 		} catch (error) {
-			tell("failed", why(error));
+			trouble(error);
 			setTimeout(() => this.fill(), 3000);
 		}
 		this.isFilling = false;
@@ -335,7 +335,7 @@ class Bench {
 		const next = this.ready.shift() ?? (isLast ? this.parked.shift() : null);
 		this.current = null;
 		if (next) this.show(next);
-		else if (this.isEmpty) this.card.replaceChildren($("#empty").content.cloneNode(true));
+		else this.card.replaceChildren($(this.isEmpty ? "#empty" : "#awaited").content.cloneNode(true));
 		this.fill();
 	}
 	show(item, isNew = true) {
@@ -529,7 +529,7 @@ addEventListener("submit", (event) => {
 	form === asking ? swap(askedUrl()) : sendForm(form);
 });
 addEventListener("change", ({ target }) => {
-	target.closest("form[data-auto]")?.requestSubmit();
+	if (target.closest("[data-auto]")) target.form.requestSubmit();
 	const ends = target.closest(".ends");
 	if (ends) swap(askedUrl({ narrow: [ends.dataset.column, ...$$("input", ends).map((input) => input.value.trim())].join(":") }));
 });

@@ -152,6 +152,22 @@ def test_what_is_judged_without_a_network_is_kept_and_saved_once_it_is_back(live
     assert sorted(one["decision"] or "" for one in said) == ["", "accept", "reject"]
 
 
+def test_without_a_network_the_page_says_that_the_next_trace_is_waited_for_and_goes_on_by_itself(live, make_queue):
+    make_queue("dry", "sample in [1, 3, 7, 9, 15]")
+    visitor = live.visit("rolf")
+    page = open_queue(visitor, "dry")
+    page.locator("[data-ahead='2']").wait_for()
+    visitor.context.set_offline(True)
+    for _ in range(3):
+        page.keyboard.press("a")
+    page.get_by_role("heading", name="Fetching a trace").wait_for()
+    page.get_by_text("Not saved yet: 3 kept in this browser").wait_for()
+    visitor.context.set_offline(False)
+    page.locator("[data-card] article").wait_for()
+    is_saved(page)
+    page.get_by_text("3 of 5").wait_for()
+
+
 def test_a_draft_and_an_unsent_judgement_outlive_a_crash(live, make_queue):
     client = make_queue("crash", "sample in [20, 22, 23, 25]")
     visitor = live.visit("rita")
@@ -231,13 +247,16 @@ def test_a_curator_settles_what_reviewers_disagree_on(live, make_queue):
     client = make_queue("settle", "sample == 35", reviewers_per_trace=2)
     for name, key in (("rita", "a"), ("rolf", "r")):
         page = open_queue(live.visit(name), "settle")
+        page.keyboard.press("c")
+        page.keyboard.type(f"so says {name}")
+        page.keyboard.press("Escape")
         page.keyboard.press(key)
         is_saved(page)
     page = live.visit("carl").go("/review")
     page.get_by_role("link", name="Settle 1 disagreement").click()
     page.locator("[data-card] article").wait_for()
     said = page.locator(".settle").inner_text()
-    assert "rita" in said and "rolf" in said and "reject" in said
+    assert "so says rita" in said and "so says rolf" in said and "reject" in said
     page.keyboard.press("r")
     is_saved(page)
     assert client.get("/v1/queues/settle/progress").json()["settled"] == 1
