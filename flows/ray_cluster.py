@@ -34,7 +34,7 @@ _PARTITIONS_PER_ENGINE = 2
 """A lost machine's part of the work is shared by those that are left."""
 _OBJECT_STORE_BYTES = 128 * 2**20
 """Of a cluster on this machine: what goes through it is configs and counts."""
-_NOT_ADDED = ("seconds", "stopped")
+_NOT_ADDED = ("seconds", "last_failure", "stopped")
 
 
 def generate_on_ray(config: GenerateConfig, retry_failed: bool = False) -> GenerationCounts:
@@ -110,3 +110,4 @@ def add(total: GenerationCounts, part: GenerationCounts) -> None:
             setattr(total, one.name, getattr(total, one.name) + getattr(part, one.name))
     total.seconds = max(total.seconds, part.seconds)
     total.stopped = total.stopped or part.stopped
+    total.last_failure = part.last_failure or total.last_failure

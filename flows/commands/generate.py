@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -20,6 +21,8 @@ from tracewright.flows.runtime import configure_run, configure_serving
 if TYPE_CHECKING:
     from tracewright.pipeline.config import GenerateConfig
     from tracewright.pipeline.generation import GenerationCounts, Survey
+
+_MAX_REASON_CHARACTERS = 200
 
 
 class Runner(StrEnum):
@@ -54,7 +57,7 @@ def generate(
     from tracewright.pipeline.config import GenerateConfig, load_config
     from tracewright.pipeline.generation import summarize
     from tracewright.pipeline.sources import count_problems
-    from tracewright.schemas import ConfigError
+    from tracewright.schemas import ConfigError, EngineError
 
     loaded = load_config(GenerateConfig, config)
     if runner is Runner.RAY and find_spec("prefect_ray") is None:
@@ -63,11 +66,19 @@ def generate(
     if dry_run:
         survey = _survey(loaded, retry_failed)
         _show_survey(loaded, survey)
-        answer = asdict(survey)
-    else:
-        counts = (_run if runner is Runner.LOCAL else _run_on_ray)(loaded, retry_failed)
-        _show_counts(loaded, counts)
-        answer = summarize(counts)
+        _print(asdict(survey), as_json)
+        return
+    counts = (_run if runner is Runner.LOCAL else _run_on_ray)(loaded, retry_failed)
+    _show_counts(loaded, counts)
+    _print(summarize(counts), as_json)
+    if counts.failed and counts.failed == counts.results:
+        raise EngineError(
+            f"every one of {counts.failed:,} requests failed ({counts.last_failure}): mend the cause and run the "
+            "command again with --retry-failed"
+        )
+
+
+def _print(answer: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(answer))
 
@@ -134,6 +145,10 @@ def _show_survey(config: GenerateConfig, survey: Survey) -> None:
     table.add_row("problems", f"{survey.problems:,}")
     table.add_row("rejected rows", f"{survey.rejected:,}")
     table.add_row("samples there", f"{survey.present:,}")
+    if survey.failed:
+        table.add_row("  that failed", f"{survey.failed:,} (--retry-failed makes them again)")
+    if survey.truncated:
+        table.add_row("  that were cut off", f"{survey.truncated:,} (a higher max_tokens makes them again)")
     table.add_row("samples missing", f"{survey.missing:,}")
     if survey.expected_tokens is not None and survey.tokens_each is not None:
         known = "this teacher's mean" if survey.tokens_are_measured else "at most, by max_tokens"
@@ -157,6 +172,8 @@ def _show_counts(config: GenerateConfig, counts: GenerationCounts) -> None:
     table.add_row("failed", f"{counts.failed:,}" + (" (--retry-failed makes them again)" if counts.failed else ""))
     table.add_row("rejected rows", f"{counts.rejected:,}")
     table.add_row("tokens", f"{counts.tokens:,}, {counts.tokens_per_second:,.0f} a second")
+    if counts.last_failure:
+        table.add_row("the last failure", textwrap.shorten(counts.last_failure, _MAX_REASON_CHARACTERS))
     if counts.cost:
         table.add_row("cost", f"{counts.cost:,.2f}")
     if counts.stopped:

@@ -88,14 +88,16 @@ class TeacherConfig(Frozen):
     stop: tuple[str, ...] = ()
     seed: int = Field(default=0, ge=0, le=_MAX_SEED)
     logprobs: int = Field(default=0, ge=0, le=_MAX_LOGPROBS)
-    """How many of the likeliest tokens to take the logprobs of, at each place; 0: only the sampled token's."""
+    """How many of the likeliest tokens to take the logprobs of, at each place; 0: only the sampled token's, and none at
+    all from servers."""
     keep_top_logprobs: bool = False
     """For `vllm` and `embedded`: whether the likeliest tokens of every place are kept beside the shards, for training
     on the teacher's distributions. A token takes some 3 bytes for each of the `logprobs`."""
     max_in_flight: int = Field(default=256, ge=1, le=_MAX_IN_FLIGHT)
     """Requests that the engine works on at the same time, at most."""
     deadline_seconds: float = Field(default=900.0, gt=0.0)
-    """For one completion, its waiting in the engine included; what takes longer is a failure."""
+    """For one completion, its waiting in the engine included; what takes longer is a failure. Time in which no server
+    can be reached does not count."""
     stall_seconds: float = Field(default=30.0, gt=0.0)
     """For `vllm` and `embedded`: without a sign of life for so long the engine counts as hung and is replaced."""
     early_stop: EarlyStopConfig | None = None

@@ -84,6 +84,8 @@ class _Asked:
 
     data: bytes
     read: Read
+    limit: asyncio.Timeout
+    """Its deadline, which stands still while no server can be reached: that is no fault of the request."""
     tries: int = 0
     pauses: int = 0
     trouble: str = ""
@@ -117,16 +119,17 @@ class ServerPool:
     async def post(
         self, path: str, body: dict[str, Any], deadline_seconds: float, read: Read = read_json
     ) -> dict[str, Any]:
-        """The server's answer, as `read` makes it of a response that is no error.
+        """The server's answer, as `read` makes it of a response that is no error. The time in which no server can be
+        reached is not part of the deadline.
 
         Raises:
             RequestRefusedError: a server refused the request itself.
             OutageError: no server could be reached, or gave an answer, for `outage_seconds`; or none ever takes us.
             EngineError: every one of `MAX_TRIES` answers was an error, or there was none within the deadline.
         """
-        asked = _Asked(orjson.dumps(body), read)
+        asked = _Asked(orjson.dumps(body), read, asyncio.timeout(deadline_seconds))
         try:
-            async with asyncio.timeout(deadline_seconds):
+            async with asked.limit:
                 while asked.tries < MAX_TRIES:
                     if (answer := await self._ask(path, asked)) is not None:
                         return answer
@@ -225,6 +228,9 @@ class ServerPool:
                 found.asked_at = now
                 return found
             await asyncio.sleep(self._random.uniform(0.05, 0.2))
+            if all(server.failures for server in self._servers):
+                waited = time.monotonic() - now
+                asked.limit.reschedule((asked.limit.when() or 0.0) + waited)
 
     def _check_outage(self, now: float, trouble: str) -> None:
         """Only while nothing is in flight: what a server works on for long is no silence."""

@@ -38,6 +38,8 @@ class GenerationCounts:
     seconds: float = 0.0
     """Since the engine was first asked."""
     cost: float = 0.0
+    last_failure: str | None = None
+    """Why the last request that failed did."""
     stopped: str | None = None
     """Why the run ended before all was done."""
 

@@ -23,7 +23,7 @@ from tracewright.pipeline.generation.teaching import Teaching, render_question
 from tracewright.pipeline.json_bytes import dump_json
 from tracewright.pipeline.scoring import Task
 from tracewright.pipeline.store import Store, TraceWriter
-from tracewright.schemas import AttemptKind, ConfigError, FinishReason, Outcome, Problem, Rejection, make_id
+from tracewright.schemas import Attempt, AttemptKind, ConfigError, FinishReason, Outcome, Problem, Rejection, make_id
 
 _PROMPT_STAGE = "prompt"
 _MAX_KEPT_CHARACTERS = 2_000
@@ -129,11 +129,16 @@ class _Run:
             self.in_scoring[number] = opened
             self._take_scored(self.scoring.submit(finished, number))
         else:
-            self.counts.failed += kept is AttemptKind.FAILED
-            self.counts.truncated += kept is AttemptKind.TRUNCATED
-            self.counts.stopped_early += kept is AttemptKind.STOPPED
+            self._count_attempt(kept)
             self._go_on(opened)
         self.report(self.counts)
+
+    def _count_attempt(self, kept: Attempt) -> None:
+        self.counts.truncated += kept.kind is AttemptKind.TRUNCATED
+        self.counts.stopped_early += kept.kind is AttemptKind.STOPPED
+        if kept.kind is AttemptKind.FAILED:
+            self.counts.failed += 1
+            self.counts.last_failure = kept.reason
 
     def finish(self) -> None:
         """Wait for the last scores."""
@@ -147,7 +152,9 @@ class _Run:
             opened = self.in_scoring.pop(row.number)
             opened.in_scoring -= 1
             self.counts.traces += row.outcome is not None
-            self.counts.failed += row.outcome is None
+            if row.outcome is None:
+                self.counts.failed += 1
+                self.counts.last_failure = "a completion could not be scored: its attempt in the store says why"
             self.counts.correct += row.outcome is Outcome.CORRECT
             opened.correct += row.outcome is Outcome.CORRECT
             if self.early_stop is not None:
@@ -214,15 +221,15 @@ class _Run:
         return make_id("request", prompt, shown, task.teacher.fingerprint, self.engine, _seed(task))
 
 
-def _keep_if_attempt(writer: TraceWriter, teaching: Teaching, finished: Finished, number: int) -> AttemptKind | None:
-    """Store what is no answer, and say what it was; None where it is one."""
+def _keep_if_attempt(writer: TraceWriter, teaching: Teaching, finished: Finished, number: int) -> Attempt | None:
+    """Store what is no answer; None where it is one."""
     result = finished.result
     cut = None if isinstance(result, Failure) else find_cut(result, teaching.reasoning, finished.max_tokens)
     if not isinstance(result, Failure) and cut is None:
         return None
     attempt = make_attempt(finished, cut)
     writer.add_attempt(attempt, number)
-    return attempt.kind
+    return attempt
 
 
 def _reject(problem: Problem, reason: str) -> Rejection:

@@ -31,6 +31,14 @@ class Settled:
         failed = trace_id in self._attempts.failed and not self._teaching.retry_failed
         return failed or self._attempts.was_cut_at(trace_id, self._teaching.max_tokens)
 
+    def is_failed(self, trace_id: str) -> bool:
+        """Whether it is settled by a failure alone."""
+        return trace_id in self._attempts.failed and not self._has_trace(trace_id)
+
+    def is_cut(self, trace_id: str) -> bool:
+        """Whether it is settled by a completion that a limit cut."""
+        return trace_id in self._attempts.cut_at and not self._has_trace(trace_id) and not self.is_failed(trace_id)
+
     def is_correct(self, trace_id: str) -> bool:
         """Whether it is known to have been solved; only where a number of correct traces is asked for."""
         return trace_id in self._correct

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from tracewright.pipeline.generation.asking import open_problem
@@ -10,6 +10,7 @@ from tracewright.pipeline.generation.counts import GenerationCounts
 from tracewright.pipeline.generation.settled import Settled
 from tracewright.pipeline.generation.summary import read_summary
 from tracewright.pipeline.generation.teaching import Teaching
+from tracewright.pipeline.scoring import Task
 from tracewright.pipeline.store import Store
 from tracewright.schemas import Problem, Rejection
 
@@ -22,6 +23,10 @@ class Survey:
     rejected: int = 0
     present: int = 0
     """Samples that are settled: stored, or tried and not to be tried again."""
+    failed: int = 0
+    """Of these, requests that failed, which are made again where that is asked for."""
+    truncated: int = 0
+    """Of these, completions that a limit cut, which are made again once it is higher."""
     missing: int = 0
     """Samples that would be asked for; with `until_correct`, at most."""
     tokens_each: float | None = None
@@ -46,15 +51,30 @@ def survey_missing(store: Store | None, problems: Iterable[Problem | Rejection],
         if isinstance(row, Rejection):
             survey = replace(survey, rejected=survey.rejected + 1)
             continue
-        missing, present = teaching.samples, 0
+        missing, present, failed, truncated = teaching.samples, 0, 0, 0
         if settled is not None:
             opened, present = open_problem(row, teaching, settled)
             enough = teaching.until_correct is not None and opened.correct >= teaching.until_correct
             missing = 0 if enough else len(opened.waiting)
+            failed, truncated = _count_attempts(row, teaching, settled, missing=opened.waiting)
         survey = replace(
-            survey, problems=survey.problems + 1, present=survey.present + present, missing=survey.missing + missing
+            survey,
+            problems=survey.problems + 1,
+            present=survey.present + present,
+            failed=survey.failed + failed,
+            truncated=survey.truncated + truncated,
+            missing=survey.missing + missing,
         )
     return _expect(survey, store, teaching)
+
+
+def _count_attempts(
+    problem: Problem, teaching: Teaching, settled: Settled, missing: Collection[Task]
+) -> tuple[int, int]:
+    """How many of a problem's settled samples failed, and how many were cut."""
+    again = {task.sample for task in missing}
+    ids = [Task(problem, teaching.teacher, n).trace_id for n in range(teaching.samples) if n not in again]
+    return sum(map(settled.is_failed, ids)), sum(map(settled.is_cut, ids))
 
 
 def _expect(survey: Survey, store: Store | None, teaching: Teaching) -> Survey:

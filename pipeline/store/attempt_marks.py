@@ -14,14 +14,15 @@ class AttemptMarks:
     """By trace id."""
 
     failed: set[str] = field(default_factory=set[str])
-    """Those whose request failed at some time."""
+    """Those whose last attempt failed."""
     stopped: set[str] = field(default_factory=set[str])
     """Those that were given up early at some time."""
     cut_at: dict[str, int] = field(default_factory=dict[str, int])
     """The highest limit, in tokens, at which they were cut."""
 
     def add(self, trace_id: str, kind: AttemptKind, max_tokens: int | None) -> None:
-        """Take one attempt."""
+        """Take one attempt, the oldest first."""
+        self.failed.discard(trace_id)
         if kind is AttemptKind.FAILED:
             self.failed.add(trace_id)
         elif kind is AttemptKind.STOPPED:

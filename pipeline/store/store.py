@@ -232,13 +232,13 @@ class Store:
         return total / count if count else None
 
     def attempt_marks(self) -> AttemptMarks:
-        """What every attempt says of its trace: at which limit it was cut, or that it failed."""
+        """What the attempts say of their traces, the last one of each first: where it was cut, or that it failed."""
         marks = AttemptMarks()
-        names = ["trace_id", "kind", "max_tokens"]
-        for file in self._tables.attempts.files():
-            columns = read_columns(file, names, ATTEMPTS)
-            for trace_id, kind, max_tokens in zip(*(columns[name].to_pylist() for name in names), strict=True):
-                marks.add(trace_id, AttemptKind(kind), max_tokens)
+        names = ["trace_id", "kind", "max_tokens", "created_at"]
+        tables = [read_columns(file, names, ATTEMPTS) for file in self._tables.attempts.files()]
+        rows = pa.concat_tables(tables).sort_by("created_at") if tables else pa.table({name: [] for name in names})
+        for trace_id, kind, max_tokens in zip(*(rows[name].to_pylist() for name in names[:3]), strict=True):
+            marks.add(trace_id, AttemptKind(kind), max_tokens)
         return marks
 
     def read_table(self, version: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:

@@ -14,6 +14,7 @@ import pytest
 from tracewright.pipeline.store import Store
 
 TRACEWRIGHT = str(Path(sys.executable).with_name("tracewright"))
+MOCK_SERVER = str(Path(__file__).resolve().parents[2] / "benchmarks" / "_mock_server.py")
 TRACE_ROWS = [
     # Words that don't compress: 400 rows are some 300 kB as Parquet.
     {"prompt": f"{n}+1", "completion": f"{random.Random(n).randbytes(400).hex()}\n#### {n + 1}", "answer": str(n + 1)}
@@ -108,6 +109,20 @@ def test_a_full_disk_loses_nothing_and_the_same_command_finishes(tmp_path: Path)
         assert sorted(questions) == sorted(row["prompt"] for row in TRACE_ROWS)
     finally:
         subprocess.run(["umount", str(disk)], check=False)
+
+
+def test_a_run_whose_every_request_fails_is_a_failed_command_and_its_rows_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "problems.jsonl").write_text('{"question": "1+1 (refused)", "answer": "2"}\n')
+    with subprocess.Popen([sys.executable, MOCK_SERVER], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        urls = [f"http://127.0.0.1:{int(server.stdout.readline())}/v1"]
+        config = write_config(tmp_path, teacher={"engine": "server", "base_urls": urls, "model": "m"})
+        message = refuse_noisily("generate", config, cwd=tmp_path)
+        server.kill()
+    assert "every one of 1 requests failed" in message and "HTTP 400" in message and "--retry-failed" in message
+    (attempt,) = Store.open(tmp_path / "store").attempts()
+    assert "HTTP 400" in attempt.reason
+    assert "1 (--retry-failed" in run("generate", config, "--dry-run", cwd=tmp_path).stderr
 
 
 def refuse_noisily(*arguments: object, cwd: Path) -> str:

@@ -212,6 +212,17 @@ def test_a_request_that_passes_its_deadline_names_its_last_trouble(servers: list
     assert isinstance(failure, Failure) and "deadline" in failure.reason and "HTTP 429" in failure.reason
 
 
+def test_an_outage_is_not_part_of_a_requests_deadline(servers: list[ThreadingHTTPServer]) -> None:
+    port = servers[0].server_port
+    servers[0].shutdown()
+    servers[0].server_close()
+    timer = threading.Timer(1.0, lambda: servers.append(start(port)))
+    timer.start()
+    results = ask(f"http://127.0.0.1:{port}/v1", questions=["1+1", "2+1"], deadline_seconds=0.4)
+    timer.join()
+    assert all(isinstance(result, Completion) for result in results.values()), results
+
+
 def test_a_dead_server_costs_nothing_where_another_lives(url: str) -> None:
     results = ask("http://127.0.0.1:9/v1", url, questions=[f"{n}+1" for n in range(20)])
     assert all(isinstance(result, Completion) for result in results.values())

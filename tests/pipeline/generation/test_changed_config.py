@@ -16,6 +16,7 @@ from tracewright.pipeline.generation import GenerationCounts, make_teaching, sur
 from tracewright.pipeline.generation.attempts import find_cut, find_reasoning
 from tracewright.pipeline.sources import read_problems
 from tracewright.pipeline.store import Store
+from tracewright.pipeline.store.attempt_marks import AttemptMarks
 from tracewright.schemas import AttemptKind, ConfigError, FinishReason, Rejection, Span
 from tracewright.schemas.trace import REQUEST_HASH
 
@@ -44,6 +45,7 @@ def test_only_what_was_cut_is_made_again_when_the_limit_grows(
     kept = {trace.trace_id: trace.created_at for trace in open_store(tmp_path / "config.yaml").iter_traces()}
     again = generate(write_config(tmp_path, max_tokens=70))
     assert (again.results, again.present) == (0, 60)
+    assert survey(tmp_path / "config.yaml").truncated == first.truncated
     grown = generate(write_config(tmp_path, max_tokens=500))
     assert (grown.present, grown.traces, grown.truncated) == (first.traces, first.truncated, 0)
     now = {trace.trace_id: trace.created_at for trace in open_store(tmp_path / "config.yaml").iter_traces()}
@@ -71,8 +73,20 @@ def test_failures_are_kept_and_made_again_only_when_asked(
     (failed,) = open_store(config).attempts()
     assert failed.kind is AttemptKind.FAILED and "HTTP 400" in failed.reason and failed.problem.id == "3"
     assert generate(config).results == 0
-    assert survey(config).missing == 0 and survey(config, retry_failed=True).missing == 1
+    assert "HTTP 400" in str(counts.last_failure)
+    assert (survey(config).missing, survey(config).failed) == (0, 1)
+    assert survey(config, retry_failed=True).missing == 1
     assert (generate(config, retry_failed=True).failed, len(list(open_store(config).attempts()))) == (1, 1)
+
+
+def test_a_failure_that_was_asked_again_and_cut_is_made_again_when_the_limit_grows() -> None:
+    marks = AttemptMarks()
+    marks.add("t", AttemptKind.FAILED, 70)
+    assert marks.failed == {"t"}
+    marks.add("t", AttemptKind.TRUNCATED, 70)
+    assert not marks.failed and marks.was_cut_at("t", 70) and not marks.was_cut_at("t", 500)
+    marks.add("t", AttemptKind.FAILED, 500)
+    assert marks.failed == {"t"}
 
 
 def test_a_dry_run_knows_what_is_missing_and_what_it_takes(
