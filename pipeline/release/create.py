@@ -135,6 +135,7 @@ def create_release(
     out = Path(out)
     check_request(store, out, name=name, version=version, where=where, slice_name=slice)
     _check_languages(languages)
+    _check_share(test_share)
     with store.keep_versions(), claim_version(store.path, name, version) as claim, _make_aside(out) as folder:
         selection = select_traces(store, where=where, slice_name=slice, at=at, review_watermark=review_watermark)
         request = _Request(name, claim.version, seed, test_share, languages, limits or FileLimits(), pictures, tell)
@@ -143,7 +144,7 @@ def create_release(
         claim.record(out, manifest, published=False)
         reach(PublishPoint.REGISTERED)
         _check_not_taken_down(store, selection)
-        _check_out(out)
+        _check_out(store, out)
         folder.rename(out)
         sync(out.parent)
         reach(PublishPoint.RENAMED)
@@ -167,7 +168,7 @@ def check_request(
         parse_filter(where)
     if slice_name is not None:
         read_slice(store.path, slice_name)
-    _check_out(out)
+    _check_out(store, out)
     store.check_no_removal()
 
 
@@ -182,9 +183,18 @@ def _check_languages(languages: tuple[str, ...]) -> None:
         raise InputError(f"languages {languages!r}: give ISO 639 codes of two or three letters, such as en")
 
 
-def _check_out(out: Path) -> None:
+def _check_share(test_share: float) -> None:
+    if not 0 <= test_share <= 1:
+        raise InputError(f"a test share of {test_share:g}: give a share of the problems, from 0 to 1")
+
+
+def _check_out(store: Store, out: Path) -> None:
     if isinstance(to_place(out), ObjectPath):
         raise InputError(f"{to_place(out)}: a release is made on a disk; name a directory here, then copy or push it")
+    # As it is named, and where links lead.
+    ways = (os.path.abspath, os.path.realpath)
+    if not isinstance(store.path, ObjectPath) and any(Path(way(out)).is_relative_to(way(store.path)) for way in ways):
+        raise InputError(f"{out} lies in the store, which sweeps its folders: name a directory outside {store.path}")
     if out.exists() or out.is_symlink():
         raise InputError(f"{out} exists already, and a release never changes: name a directory that is not there yet")
     if not out.parent.is_dir():

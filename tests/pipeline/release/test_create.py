@@ -308,6 +308,19 @@ def test_a_directory_in_a_missing_one_is_refused(own_store: Store, tmp_path: Pat
         create_release(own_store, tmp_path / "no/out", name="sums")
 
 
+@pytest.mark.parametrize("place", ["store/out", "store/traces/out", "store/../store/out"])
+def test_a_directory_in_the_store_is_refused(own_store: Store, tmp_path: Path, place: str) -> None:
+    with pytest.raises(InputError, match="lies in the store"):
+        create_release(own_store, tmp_path / place, name="sums")
+    assert not (own_store.path / "out").exists()
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_an_impossible_test_share_is_refused(own_store: Store, tmp_path: Path, share: float) -> None:
+    with pytest.raises(InputError, match="from 0 to 1"):
+        create_release(own_store, tmp_path / "out", name="sums", test_share=share)
+
+
 @pytest.mark.parametrize(
     ("name", "version"),
     [
