@@ -41,6 +41,8 @@ def release(
         test_share=test_share,
     )
     create_markdown_artifact(
-        (out / "README.md").read_text(), key="data-card", description=f"{manifest.name}@{manifest.version}"
+        (out / "README.md").read_text(encoding="utf-8"),
+        key="data-card",
+        description=f"{manifest.name}@{manifest.version}",
     )
     return manifest

@@ -78,7 +78,7 @@ def show(
             table.add_row(label, escape(value))
         console.print(table)
         return
-    card = (folder / "README.md").read_text()
+    card = (folder / "README.md").read_text(encoding="utf-8", errors="replace")
     console.print(Markdown(card.split("---\n", 2)[-1]))
 
 
