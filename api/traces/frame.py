@@ -74,6 +74,7 @@ class Frame:
     _joint: dict[tuple[str, ...], tuple[JointCodes, ...]] = field(
         default_factory=dict[tuple[str, ...], tuple[JointCodes, ...]]
     )
+    _ends: dict[str, tuple[float, float] | None] = field(default_factory=dict[str, tuple[float, float] | None])
 
     @property
     def rows(self) -> pl.DataFrame:
@@ -151,6 +152,14 @@ class Frame:
         if column not in self._numbers:
             self._numbers[column] = _to_numbers(self.scalars[column])
         return self._numbers[column]
+
+    def ends(self, column: str) -> tuple[float, float] | None:
+        """The least and the largest number of a column that is not of reviews; None where no trace has one."""
+        if column not in self._ends:
+            low, high = self.scalars[column].min(), self.scalars[column].max()
+            numbers = [float(end) for end in (low, high) if isinstance(end, int | float)]
+            self._ends[column] = (numbers[0], numbers[1]) if len(numbers) == 2 else None
+        return self._ends[column]
 
     def with_reviews(self, standings: Standings) -> Frame:
         """The same traces with other review summaries."""

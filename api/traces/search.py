@@ -35,6 +35,11 @@ _SQLITE_TABLES = (
     "CREATE TABLE IF NOT EXISTS documents (id INTEGER PRIMARY KEY, trace_id TEXT NOT NULL UNIQUE)",
     "CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(problem, reasoning, content='', columnsize=0)",
 )
+_SQLITE_EMPTIED = (
+    "DELETE FROM files",
+    "DELETE FROM documents",
+    "INSERT INTO texts (texts) VALUES ('delete-all')",
+)
 _POSTGRES_TABLES = (
     "CREATE TABLE IF NOT EXISTS search_files (name TEXT PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS search_texts (trace_id TEXT PRIMARY KEY, words TSVECTOR NOT NULL)",
@@ -81,7 +86,9 @@ class SearchIndex:
         def run() -> None:
             while not self._stop.is_set():
                 try:
-                    self.index(get_frame().files)
+                    frame = get_frame()
+                    self.forget(frame)
+                    self.index(frame.files)
                 except Exception as error:  # noqa: BLE001 - search falls behind, nothing else
                     _LOG.error("the search index fell behind: %s", type(error).__name__, exc_info=error)
                 self._stop.wait(poll_seconds)
@@ -96,6 +103,27 @@ class SearchIndex:
             self._thread.join()
         if self._is_sqlite:
             self._engine.dispose()
+
+    def forget(self, frame: Frame) -> None:
+        """Take out what the store does not hold any more, once shards were replaced."""
+        name = "files" if self._is_sqlite else "search_files"
+        with self._engine.connect() as connection:
+            known = {row[0] for row in connection.execute(text(f"SELECT name FROM {name}"))}  # noqa: S608
+        gone = known - {file.path.name for file in frame.files}
+        if not gone or not frame.is_whole:
+            return
+        table = "documents" if self._is_sqlite else "search_texts"
+        with self._engine.begin() as connection:
+            ids = [row[0] for row in connection.execute(text(f"SELECT trace_id FROM {table}"))]  # noqa: S608
+            removed = [{"id": trace_id} for trace_id in ids if trace_id not in frame.ids]
+            if removed and self._is_sqlite:
+                # An index without the texts can't take single ones out: it is made again from what is left.
+                for statement in _SQLITE_EMPTIED:
+                    connection.execute(text(statement))
+                return
+            if removed:
+                connection.execute(text("DELETE FROM search_texts WHERE trace_id = :id"), removed)
+            connection.execute(text(f"DELETE FROM {name} WHERE name = :name"), [{"name": one} for one in gone])  # noqa: S608
 
     def index(self, files: Iterable[StoredFile]) -> None:
         """Index the traces of those shards that are not indexed yet."""
@@ -163,5 +191,5 @@ def _open_sqlite(path: Path) -> Engine:
 
 
 def _prepare(connection: Any, _: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=OFF"):
+    for pragma in ("journal_mode=WAL", "synchronous=OFF", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tracewright.pipeline.filter import parse_filter
+from tracewright.pipeline.release import take_down
 
 
 def walk(client, **params):
@@ -145,6 +146,21 @@ def test_search_finds_the_words(service, query, numbers):
 def test_search_joins_a_filter(service, expect):
     params = {"search": "step", "where": 'outcome == "incorrect"', "limit": 500}
     assert expect(service.as_("vera").get("/v1/traces", params=params))["total"] == 20
+
+
+def test_what_is_taken_down_is_found_no_more(service, expect):
+    vera, search = service.as_("vera"), service.services.search
+    trace_id = expect(vera.get("/v1/traces", params={"search": '"of 14"'}))["items"][0]["trace_id"]
+    search.forget(service.services.feed.frame)
+    assert trace_id in search.find('"of 14"')
+    take_down(service.services.store, f'trace_id == "{trace_id}"', "asked for by its author")
+    service.services.feed.refresh()
+    frame = service.services.feed.frame
+    for _ in range(2):
+        search.forget(frame)
+        search.index(frame.files)
+    assert search.find('"of 14"') == set() and len(search.find("step")) == 59
+    assert expect(vera.get("/v1/traces", params={"search": "step"}))["total"] == 59
 
 
 @pytest.mark.parametrize("params", [
