@@ -34,16 +34,16 @@ def find_contradiction(left: Side, right: Side, before: str, *, is_continued: bo
         return ""
     try:
         first, second = make_quotient(left.trees[0]), make_quotient(right.trees[0])
+        if polynomials.find_atoms(first.bottom) or polynomials.find_atoms(second.bottom):
+            return ""
+        one, other = _scale(first), _scale(second)
+        difference = polynomials.add(one, other, -1)
     except (TooLargeError, RecursionError):
         return ""
-    if polynomials.find_atoms(first.bottom) or polynomials.find_atoms(second.bottom):
-        return ""
-    has_decimals = any(_has_decimals(side) for side in (left, right))
-    one, other = _scale(first), _scale(second)
-    difference = polynomials.add(one, other, -1)
     if not difference or _is_index(left, right) or not all(map(polynomials.find_atoms, (one, other))):
         # `v(0) = 5` may be read as a product with zero: a side without its names says nothing.
         return ""
+    has_decimals = _has_decimals(left) or _has_decimals(right)
     if not polynomials.find_atoms(difference):
         gap = difference[()]
         if has_decimals and abs(gap) <= _ROUNDING * max(map(abs, [*one.values(), *other.values()])):
@@ -51,12 +51,18 @@ def find_contradiction(left: Side, right: Side, before: str, *, is_continued: bo
         return f"the two sides differ by {format_number(gap)}, whatever the names stand for"
     if _is_worked_product(left, one, other, has_decimals):
         return "the coefficients differ"
-    is_rewritten = _is_written_out(right.trees[0]) or _is_product_of_sums(right.trees[0])
-    is_expansion = is_continued and _is_product_of_sums(left.trees[0]) and is_rewritten
-    is_factored = _is_written_out(left.trees[0]) and _is_product_of_sums(right.trees[0])
-    if (is_expansion or (is_factored and _SAYS_FACTORED.search(before))) and not has_decimals:
-        return "the product written out is another polynomial" if _have_one_shape(one, other) else ""
+    is_meant = _is_rewritten(left.trees[0], right.trees[0], before, is_continued=is_continued)
+    if is_meant and not has_decimals and _have_one_shape(one, other):
+        return "the product written out is another polynomial"
     return ""
+
+
+def _is_rewritten(left: Tree, right: Tree, before: str, *, is_continued: bool) -> bool:
+    """Whether the right side is meant to be the left one in another form, and not another side of a condition."""
+    if is_continued and _is_product_of_sums(left):
+        return _is_written_out(right) or _is_product_of_sums(right)
+    is_factored = _is_written_out(left) and _is_product_of_sums(right)
+    return is_factored and _SAYS_FACTORED.search(before) is not None
 
 
 def _is_plain(side: Side) -> bool:

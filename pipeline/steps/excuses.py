@@ -23,7 +23,8 @@ _DIFFERENCE_WORDS = re.compile(
 )
 MAX_DENIAL_CHARACTERS = 100
 _DENIES = re.compile(
-    r"contradict|impossib|absurd|not possible|no solution|inconsistent|extraneous|"
+    r"contradict|impossib|absurd|not possible|can(?:not|'t| never) |never (?:true|holds|happens|occurs|be)|"
+    r"no solution|inconsistent|extraneous|"
     r"(?:is|are) (?:clearly |obviously )?(?:false|not (?:true|equal|valid))|"
     r"(?:does|do)(?:n't| not) (?:work|hold|satisfy|equal|match)|\\bot\b|^[\s$)\\]*\?",
     re.IGNORECASE,

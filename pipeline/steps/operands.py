@@ -172,6 +172,10 @@ class _Reader:
         if token.text == "^" and self._ends_in_function():
             self._current.tokens.append(token)
             return 1
+        if token.text == "^" and self._words is not None:
+            # `12 cm^2`: the power is the unit's.
+            self._words = self._words._replace(text="")
+            return 1 + self._count_exponent(index + 1)
         if has_operand and following is not None and following.kind == WORDS and self._joins_unit(token, following):
             self._current.has_unit = True
             self._current.is_clean = self._current.is_clean and not (token.text == "/" and self._divides())
@@ -190,6 +194,13 @@ class _Reader:
             return 1
         self._current.tokens.append(token)
         return 1
+
+    def _count_exponent(self, index: int) -> int:
+        """How many tokens an exponent takes: one, or a group in braces with its contents."""
+        if index >= len(self._member) or self._member[index].text != "{":
+            return 1
+        ends = (place for place in range(index, len(self._member)) if self._member[place].text == "}")
+        return next(ends, index) - index + 1
 
     def _ends_in_function(self) -> bool:
         """`\\sin^2 x`: the power stands before what the function is of."""
@@ -254,6 +265,9 @@ class _Reader:
         tokens = self._current.tokens
         if token.text == "_" and tokens and tokens[-1].kind == COMMAND:
             tokens.append(token)
+            return
+        if token.text in ("²", "³") and self._words is not None and self._words.end == token.start:
+            self._words = self._words._replace(text="", end=token.end)
             return
         is_beside = self._ends_operand() and (self._current.tokens[-1].end == token.start or token.kind == PERCENT)
         if self._words is None and is_beside:
