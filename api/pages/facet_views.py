@@ -148,10 +148,8 @@ def view_facets(
 
 def _find_ends(frame: Frame, column: str) -> tuple[float, float] | None:
     """The least and the largest number of all traces: the outer bars hold whatever lies beyond the bins."""
-    if COLUMNS[column].kind not in (ColumnKind.INTEGER, ColumnKind.NUMBER) or column not in frame.scalars.columns:
-        return None
-    low, high = (getattr(frame.scalars[column], name)() for name in ("min", "max"))
-    return None if low is None else (float(low), float(high))
+    is_number = COLUMNS[column].kind in (ColumnKind.INTEGER, ColumnKind.NUMBER)
+    return frame.ends(column) if is_number and column in frame.scalars.columns else None
 
 
 def _view_facet(
