@@ -35,11 +35,16 @@ STAGES = (
 
 @flow(name="curate", validate_parameters=False)
 def curate(
-    store: Path, name: str, where: str | None = None, stages: Sequence[StageConfig] = STAGES, at: int | None = None
+    store: Path,
+    name: str,
+    where: str | None = None,
+    stages: Sequence[StageConfig] = STAGES,
+    at: int | None = None,
+    review_watermark: int | None = None,
 ) -> Curated:
     """Keep the traces that are right, whole and different, and say why each other one was turned away."""
     opened = Store.open(store)
-    curated = run_curation(opened, stages, name=name, where=where, at=at)
+    curated = run_curation(opened, stages, name=name, where=where, at=at, review_watermark=review_watermark)
     with opened.writer() as writer:
         for rejection in curated.rejections:
             writer.add_rejection(rejection)

@@ -24,6 +24,7 @@ def curate(
     name: Annotated[str | None, typer.Option(help="The slice's name; the config's, or `curated`.")] = None,
     where: Annotated[str | None, typer.Option(help="A filter for what comes in; the config's where left out.")] = None,
     at: Annotated[int | None, typer.Option(help="A version of the store; the newest where left out.")] = None,
+    reviews: Annotated[int | None, typer.Option(help="Reviews up to this number; all published, left out.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")] = False,
 ) -> None:
     """Keep the traces that every stage lets through, as a slice; the others stay in the store, each with a reason."""
@@ -43,6 +44,7 @@ def curate(
         where or (plan.where if plan else None),
         plan.stages if plan else STAGES,
         at,
+        reviews,
     )
     funnel = curated.slice.funnel
     table = Table("stage", "in", "kept", "turned away", title=f"slice {curated.slice.name}")

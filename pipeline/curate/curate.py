@@ -25,12 +25,18 @@ class Curated:
 
 
 def curate(
-    store: Store, stages: Sequence[Stage], *, name: str, where: str | None = None, at: int | None = None
+    store: Store,
+    stages: Sequence[Stage],
+    *,
+    name: str,
+    where: str | None = None,
+    at: int | None = None,
+    review_watermark: int | None = None,
 ) -> Curated:
     """Run the stages over a version of the store and save what they keep as a slice.
 
-    The same version, filter and stages give the same slice. Traces themselves stay as they are; the rejections are
-    returned for the caller to keep.
+    The same version, published reviews, filter and stages give the same slice. Traces themselves stay as they are; the
+    rejections are returned for the caller to keep.
 
     Args:
         store: the store.
@@ -38,14 +44,16 @@ def curate(
         name: the slice's name; one of that name is replaced.
         where: a filter that decides what comes into the first stage.
         at: the store's version; None is the newest.
+        review_watermark: the number up to which published reviews count; None is all of them.
 
     Raises:
-        InputError: the filter or the name is wrong.
+        InputError: the filter or the name is wrong, or reviews are not published up to the watermark.
         StoreError: the store can't be read or written.
     """
     version = store.version() if at is None else at
     moment = store.committed_at(version)
-    rows = store.frame(version)
+    watermark = store.reviews.watermark() if review_watermark is None else review_watermark
+    rows = store.frame(version, watermark)
     if needs := {need for stage in stages for need in stage.needs}:
         rows = add_text_columns(rows, store.iter_tables(version, TEXT_SOURCES), needs)
     chosen = run_stages(rows, [Matching(where=where)] if where else [], at=moment)
@@ -54,6 +62,7 @@ def curate(
         name=name,
         where=str(parse_filter(where)) if where else None,
         store_version=version,
+        review_watermark=watermark,
         created_at=moment,
         stages=tuple(stage.describe() for stage in stages),
         funnel=(*_rename(chosen.counts), *run.counts),

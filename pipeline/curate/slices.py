@@ -27,6 +27,7 @@ class Slice(Frozen):
     store_version: Count | None = None
     """The version that the stages read; None for a filter alone, which fits every version."""
     review_watermark: Count = 0
+    """The number up to which published reviews counted; a filter alone counts those of each release."""
     created_at: Timestamp
     stages: tuple[dict[str, Any], ...] = ()
     """Each stage's settings, in order."""

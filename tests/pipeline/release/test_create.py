@@ -459,6 +459,18 @@ def test_later_reviews_do_not_change_a_release_that_names_its_watermark(own_stor
     assert (first.rows, newest.rows) == (len(ids) - 1, len(ids) - 2)
 
 
+def test_a_slice_says_which_reviews_it_was_curated_with_and_can_be_made_again(own_store: Store) -> None:
+    ids = sorted(own_store.trace_ids())
+    publish_reviews(own_store, [make_review(1, ids[0], decision=Decision.REJECT)], watermark=1)
+    first = curate(own_store, [], name="unflagged", where="not flagged").slice
+    publish_reviews(own_store, [make_review(2, ids[1], decision=Decision.UNSURE)], watermark=2)
+    again = curate(own_store, [], name="unflagged", where="not flagged", review_watermark=1).slice
+    newest = curate(own_store, [], name="unflagged", where="not flagged").slice
+    assert (first.review_watermark, newest.review_watermark) == (1, 2)
+    assert again == first
+    assert len(first.trace_ids or ()) == len(newest.trace_ids or ()) + 1 == len(ids) - 1
+
+
 def make_review(number: int, trace_id: str, **said: Any) -> PublishedReview:
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     return PublishedReview(
