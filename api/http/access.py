@@ -58,8 +58,7 @@ def require(role: Role) -> Callable[..., Principal]:
     ) -> Principal:
         principal = identify(request, services)
         request.state.user = principal.name
-        if not services.requests.take(f"user:{principal.user_id}"):
-            raise TooManyRequestsError(f"more than {services.settings.requests_per_second:g} requests a second: wait")
+        count_request(services, f"user:{principal.user_id}")
         if not principal.may(role):
             raise ForbiddenError(
                 f"this needs the role {role}, and this token or user has {principal.role}: ask an admin"
@@ -67,6 +66,16 @@ def require(role: Role) -> Callable[..., Principal]:
         return principal
 
     return check
+
+
+def count_request(services: Services, asker: str) -> None:
+    """Count a request of a user, or of an address where nobody is known yet.
+
+    Raises:
+        TooManyRequestsError: there are too many.
+    """
+    if not services.requests.take(asker):
+        raise TooManyRequestsError(f"more than {services.settings.requests_per_second:g} requests a second: wait")
 
 
 def identify(request: Request, services: Services) -> Principal:

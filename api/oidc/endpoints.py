@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from tracewright.api.http.access import Principal, address_of
+from tracewright.api.http.access import Principal, address_of, count_request
 from tracewright.api.http.changes import Change, Changer, Reply
 from tracewright.api.http.errors import NotFoundError, NotSignedInError, TooManyRequestsError
 from tracewright.api.oidc import service
@@ -29,8 +29,9 @@ PAGE = (
 
 
 @router.get("", status_code=303, response_class=RedirectResponse)
-def begin(services: ServicesDep) -> Response:
+def begin(request: Request, services: ServicesDep) -> Response:
     """To the OpenID provider that the service is configured with; a cookie holds what is to come back."""
+    count_request(services, address_of(request))
     url, ticket = _get_provider(services).begin()
     response = RedirectResponse(url, 303)
     cookie = service.write_ticket(services.settings, ticket, services.now())
@@ -50,6 +51,7 @@ def finish(
 ) -> Response:
     """Back from the provider: a session for the user that it vouches for, and a page that leads on."""
     provider, address = _get_provider(services), address_of(request)
+    count_request(services, address)
     if not services.logins.has(address):
         raise TooManyRequestsError("too many failed sign-ins from this address: wait a minute")
     try:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, StringConstraints
 from starlette.responses import Response
 
-from tracewright.api.http.access import SESSION_COOKIE, Viewer, address_of, look_up
+from tracewright.api.http.access import SESSION_COOKIE, Viewer, address_of, count_request, look_up
 from tracewright.api.http.changes import Change, Changer, ChangerDep, Reply
 from tracewright.api.http.errors import RefusedError, TooManyRequestsError
 from tracewright.api.http.fields import Body
@@ -39,6 +39,7 @@ class Session(BaseModel):
 def sign_in(request: Request, services: ServicesDep, changer: ChangerDep, sign_in: SignIn) -> Response:
     """Begin a session: the answer sets its cookie and tells its CSRF token. A repeated key gets the same session."""
     address = address_of(request)
+    count_request(services, address)
     if not services.logins.has(address):
         raise TooManyRequestsError("too many wrong tokens from this address: wait a minute")
     credential = look_up(services, sign_in.token, address)

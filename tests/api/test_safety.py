@@ -349,6 +349,16 @@ def test_a_user_who_asks_too_often_waits(lite):
     assert sum(limit.take("a") for _ in range(100)) == 10
 
 
+def test_nobody_signs_in_without_end(serve_for):
+    """A right token too: each sign-in is a row and an entry of the audit log."""
+    (service,) = serve_for(requests_per_second=0.001, request_burst=5)
+    body = {"token": service.tokens["vera"]}
+    answers = [service.client.post("/v1/sessions", json=body).status_code for _ in range(8)]
+    assert answers == [201] * 5 + [429] * 3
+    assert [service.client.get("/v1/sessions/oidc").status_code for _ in range(2)] == [429] * 2
+    assert service.as_("rita").get("/v1/users/me").status_code == 200
+
+
 def test_a_body_that_is_too_large_is_refused_however_it_comes(looking):
     rita, path = looking.as_("rita"), "/v1/traces/x/reviews"
     assert rita.post(path, content=b"x" * 1_048_577).status_code == 413
