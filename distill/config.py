@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from tracewright.distill.ablation_config import AblationConfig
 from tracewright.distill.loss_config import DEFAULT_WEIGHTS, TEXT_ONLY, LossConfig
 from tracewright.distill.stage_config import Stage
+from tracewright.distill.version_config import VersionsConfig
 from tracewright.pipeline.config import ConfigPath, ModelName
 from tracewright.schemas.base import Frozen
 
@@ -129,6 +130,8 @@ class DistillConfig(Frozen):
 
     ablation: AblationConfig = AblationConfig()
     """What `--ablate` compares."""
+    versions: VersionsConfig = VersionsConfig()
+    """What the student is quantized and exported to once it is trained; all are compared in one table."""
 
     @model_validator(mode="after")
     def _check_stages(self) -> Self:

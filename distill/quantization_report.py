@@ -5,36 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from tracewright.distill.manifest import summarize
+from tracewright.distill.version_config import QuantizeSettings
 from tracewright.schemas import IntegrityError
 from tracewright.schemas.base import Frozen
 
 REPORT = "quantization.json"
 """Written last: a folder that holds it holds a finished quantized checkpoint."""
-
-
-SchemeName = Literal["int8", "int4"]
-
-
-class QuantizeSettings(Frozen):
-    """What a checkpoint's linear layers become."""
-
-    scheme: SchemeName = "int8"
-    """int8: weights and activations; int4: weights alone, 32 to a scale."""
-    sparsity: Literal["2:4"] | None = None
-    """2:4: two of each four inputs in a row are zero, stored as zeros."""
-    budget: float | None = Field(default=None, gt=0.0)
-    """Nats a token that the output may move by; the layers that cost most stay in bfloat16 until it is met."""
-
-    @property
-    def title(self) -> str:
-        """For example `int8` or `int4, 2:4`."""
-        return ", ".join([self.scheme, *([self.sparsity] if self.sparsity else [])])
-
-
-DEFAULT_SETTINGS = QuantizeSettings()
 
 
 class LayerReport(Frozen):

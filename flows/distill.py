@@ -26,8 +26,9 @@ from tracewright.distill.evaluation import Evaluation
 from tracewright.distill.loss_config import LossConfig
 from tracewright.distill.manifest import TrainingManifest
 from tracewright.distill.progress import Stopwatch, TrainingStep
-from tracewright.distill.quantization_report import DEFAULT_SETTINGS, QuantizationReport, QuantizeSettings
+from tracewright.distill.quantization_report import QuantizationReport
 from tracewright.distill.training_process import train_in_process
+from tracewright.distill.version_config import DEFAULT_SETTINGS, QuantizeSettings
 from tracewright.flows.evaluate import Asking, evaluate, start_engines
 from tracewright.flows.interrupts import stop_on_interrupt
 from tracewright.flows.progress import StageProgress, say, show_progress

@@ -15,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 from tracewright.distill.checkpoint import engine_settings
 from tracewright.distill.evaluation import Evaluation, evaluate_greedy, evaluate_sampled
 from tracewright.distill.evaluation_file import evaluation_key, load_evaluation, save_evaluation
+from tracewright.distill.export.process_engine import ProcessEngine
 from tracewright.distill.export.runtimes import Runtime, start_engine
 from tracewright.flows.interrupts import stop_on_interrupt
 from tracewright.flows.progress import StageProgress, show_progress
@@ -33,7 +34,7 @@ class Asking:
     """1: the likeliest token each time; more: drawn at temperature 1."""
     max_tokens: int | None = None
     runtime: Runtime = Runtime.VLLM
-    """Of checkpoints; ONNX graphs run on onnxruntime."""
+    """Of checkpoints; exported files have one of their own."""
     keep: bool = True
     """Whether answers are kept in the checkpoint's folder, and kept ones taken instead of asking again."""
 
@@ -125,9 +126,7 @@ def _ask_engine(asking: Asking, engine: Engine, stage: StageProgress) -> Evaluat
 
 def _measure_memory(engine: Engine) -> int:
     """Resident bytes of the engine's processes; of this one where the model runs in it."""
-    if not isinstance(engine, VllmEngine):
-        return psutil.Process().memory_info().rss
-    process = psutil.Process(engine.pid)
+    process = psutil.Process(engine.pid if isinstance(engine, VllmEngine | ProcessEngine) else None)
     return sum(one.memory_info().rss for one in (process, *process.children(recursive=True)))
 
 

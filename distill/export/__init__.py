@@ -1,1 +1,5 @@
-"""Students for other runtimes: ONNX, and engines that answer with them as vLLM does."""
+"""Students for other runtimes: ONNX and GGUF, and engines that answer with them as vLLM does."""
+
+from tracewright.distill.export.formats import export_checkpoint, list_exported
+
+__all__ = ["export_checkpoint", "list_exported"]

@@ -7,7 +7,6 @@ Inputs and outputs have the names that Optimum gives them, so that other program
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import warnings
 from pathlib import Path
@@ -15,26 +14,16 @@ from typing import Any
 
 import onnx
 import torch
-from transformers import AutoModelForCausalLM, DynamicCache
+from transformers import DynamicCache
 
-from tracewright.distill.checkpoint import hash_weights, read_config
-from tracewright.distill.export.card import write_export_card
 from tracewright.distill.export.onnx_model import open_session, past_names
 from tracewright.distill.export.quiet import quiet
-from tracewright.distill.export.report import ExportReport
+from tracewright.distill.export.report import Exported
+from tracewright.distill.export.source_model import load_model
 from tracewright.distill.export.tensorrt import write_recipe
-from tracewright.distill.manifest import write_whole
 from tracewright.schemas import InputError
 
-ONNX_FILE, INT8_FILE, REPORT_FILE = "model.onnx", "model_int8.onnx", "export.json"
-_COPIED = (
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "chat_template.jinja",
-)
+ONNX_FILE, INT8_FILE = "model.onnx", "model_int8.onnx"
 _MAX_DIMENSION = 2**20
 _LARGEST_DIFFERENCE = 1e-3
 """Of a logit between PyTorch and ONNX in float32; sums in another order differ by some 1e-5."""
@@ -71,69 +60,22 @@ class _WithPast(torch.nn.Module):
         return (output.logits, *(part for kept in output.past_key_values.layers for part in (kept.keys, kept.values)))
 
 
-def export_onnx(checkpoint: Path, out: Path) -> ExportReport:
-    """Write the checkpoint as `model.onnx` and `model_int8.onnx` with tokenizer, template and card into `out`.
+def write_onnx(checkpoint: Path, config: dict[str, Any], folder: Path) -> Exported:
+    """Write `model.onnx`, `model_int8.onnx` and the recipe for TensorRT into the folder.
 
-    The float32 graph is compared with the model before anything is kept; the int8 one has its linear layers' weights
-    in int8, a scale an output channel, and quantizes their inputs as it runs.
-
-    Args:
-        checkpoint: a folder with safetensors, tokenizer and config, not quantized.
-        out: the new folder; must not exist.
+    The int8 graph has its linear layers' weights in int8, a scale an output channel, and quantizes their inputs as it
+    runs.
 
     Raises:
-        InputError: the checkpoint is of another kind or quantized, `out` exists, or the graph does not give what the
-            model gives.
+        InputError: the checkpoint is of another kind, or the graph does not give what the model gives.
     """
-    config = read_config(checkpoint)
-    if "quantization_config" in config:
-        raise InputError(f"{checkpoint} is quantized already: export the checkpoint that it was made from")
-    if out.exists():
-        raise InputError(f"{out} exists: choose another --out, or remove that folder")
     with quiet():
-        model = _load(checkpoint)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as aside:
-        folder = Path(aside) / out.name
-        folder.mkdir()
-        _export(model, folder / ONNX_FILE)
-        difference = _compare(model, folder / ONNX_FILE)
-        _quantize(folder / ONNX_FILE, folder / INT8_FILE)
-        for name in _COPIED:
-            if (checkpoint / name).exists():
-                shutil.copyfile(checkpoint / name, folder / name)
-        report = ExportReport(
-            source=checkpoint.name,
-            source_weights_sha256=hash_weights(checkpoint),
-            parameters=sum(parameter.numel() for parameter in model.parameters()),
-            onnx_bytes=(folder / ONNX_FILE).stat().st_size,
-            int8_bytes=(folder / INT8_FILE).stat().st_size,
-            largest_difference=difference,
-        )
-        write_recipe(folder, config, ONNX_FILE)
-        write_export_card(checkpoint, folder, report)
-        write_whole(folder / REPORT_FILE, report)
-        folder.rename(out)
-    return report
-
-
-def _load(checkpoint: Path) -> Any:
-    try:
-        model = AutoModelForCausalLM.from_pretrained(
-            # The other implementations of attention give graphs that read a row of padding as not-a-number.
-            checkpoint,
-            dtype=torch.float32,
-            use_safetensors=True,
-            attn_implementation="eager",
-        )
-    except (OSError, ValueError) as error:
-        raise InputError(f"{checkpoint} can't be loaded ({error}): name a student's checkpoint") from error
-    if not hasattr(model.config, "num_key_value_heads"):
-        raise InputError(
-            f"received a {type(model).__name__}, expected a decoder of the Llama family (Llama, Mistral, Qwen and the "
-            "like): other kinds can't be exported"
-        )
-    return model.eval().requires_grad_(False)
+        model = load_model(checkpoint)
+    _export(model, folder / ONNX_FILE)
+    difference = _compare(model, folder / ONNX_FILE)
+    _quantize(folder / ONNX_FILE, folder / INT8_FILE)
+    write_recipe(folder, config, ONNX_FILE)
+    return Exported((ONNX_FILE, INT8_FILE), sum(parameter.numel() for parameter in model.parameters()), difference)
 
 
 def _export(model: Any, path: Path) -> None:

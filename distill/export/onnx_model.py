@@ -29,7 +29,7 @@ def past_names(config: Any) -> list[str]:
 
 
 class OnnxModel(LocalModel):
-    """A graph of `export_onnx` that goes on from what it has seen."""
+    """An exported graph that goes on from what it has seen."""
 
     def __init__(self, graph: Path, threads: int = 0) -> None:
         self.name = f"onnxruntime {onnxruntime.__version__}"

@@ -19,11 +19,8 @@ from tracewright.distill.losses import OutputLoss, WholeDistribution
 from tracewright.distill.manifest import write_whole
 from tracewright.distill.quantization_plot import LAYERS_PLOT, draw_layers
 from tracewright.distill.quantization_report import (
-    DEFAULT_SETTINGS,
     REPORT,
     QuantizationReport,
-    QuantizeSettings,
-    SchemeName,
     read_quantization_report,
 )
 from tracewright.distill.quantize.budget import Quantized, quantize_within
@@ -32,6 +29,7 @@ from tracewright.distill.quantize.grid import INT4, INT8, Grid
 from tracewright.distill.quantize.stored_tensors import QUANTIZED_KEY, REST_DTYPE, write_tensors
 from tracewright.distill.quantize.walk import decoder_layers, group_layers, list_linears, quantize_layers
 from tracewright.distill.sizes import measure_tensors
+from tracewright.distill.version_config import DEFAULT_SETTINGS, QuantizeSettings, SchemeName
 from tracewright.pipeline.release import open_release
 from tracewright.schemas import InputError, make_id
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -16,16 +16,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tracewright.distill.version_config import ExportFormat
 from tracewright.flows.commands.jobs import JSON_OPTION
 from tracewright.flows.progress import say
 from tracewright.flows.runtime import configure_prefect
-from tracewright.schemas import InputError
-
-_PASS_AT = (1, 2, 4, 8, 16, 32, 64, 128)
 
 if TYPE_CHECKING:
     from tracewright.distill.config import DistillConfig
-    from tracewright.distill.evaluation import Evaluation
     from tracewright.distill.manifest import TrainingManifest
 
 
@@ -34,12 +31,6 @@ class RuntimeName(StrEnum):
 
     VLLM = "vllm"
     TRANSFORMERS = "transformers"
-
-
-class ExportFormat(StrEnum):
-    """What a checkpoint can be exported to."""
-
-    ONNX = "onnx"
 
 
 class Sparsity(StrEnum):
@@ -77,6 +68,7 @@ def distill(
         out: ./students/first
         levels: [1, 2]
         control: true
+        versions: {quantize: [int8, int4], export: [onnx]}    # made from the student; one table compares them all
     """
     from tracewright.distill.config import DistillConfig
     from tracewright.pipeline.config import load_config
@@ -91,6 +83,7 @@ def distill(
 
     with lease_one():
         manifests = flow(loaded)
+        versions = _make_versions(loaded, manifests)
     for name, manifest in manifests.items():
         share = manifest.parameters / manifest.teacher_parameters
         say(
@@ -98,7 +91,20 @@ def distill(
         )
     if as_json:
         arms = {name: {"checkpoint": str(loaded.out / name), **_brief(m)} for name, m in manifests.items()}
-        typer.echo(json.dumps({**arms["student"], "control": arms.get("control")}))
+        typer.echo(json.dumps({**arms["student"], "control": arms.get("control"), "versions": versions}))
+
+
+def _make_versions(config: DistillConfig, manifests: Mapping[str, TrainingManifest]) -> list[dict[str, Any]]:
+    if not config.versions:
+        return []
+    from tracewright.distill.model_table import TABLE
+    from tracewright.flows.distill import STUDENT_FOLDER
+    from tracewright.flows.versions import make_versions
+
+    report = make_versions(config, manifests[STUDENT_FOLDER])
+    show_table(report.rows)
+    say(f"{config.out / TABLE} has the table")
+    return list(report.models)
 
 
 def _ablate(config: DistillConfig, *, as_json: bool) -> None:
@@ -156,18 +162,16 @@ def export(
     to: Annotated[ExportFormat, typer.Option(help="The format.")] = ExportFormat.ONNX,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Make a checkpoint run elsewhere: ONNX in float32 and int8, with tokenizer, template, card and TensorRT recipe."""
-    try:
-        from tracewright.distill.export.onnx_export import export_onnx
-    except ImportError as error:
-        raise InputError(
-            f"{error.name} is not installed: pip install 'tracewright[onnx]' brings what an export to {to} needs"
-        ) from error
-    report = export_onnx(checkpoint, out)
-    say(
-        f"{out}: {report.onnx_bytes:,} bytes in float32 and {report.int8_bytes:,} in int8; a logit differs by at most "
-        f"{report.largest_difference:.1e} from the checkpoint's"
-    )
+    """Make a checkpoint run elsewhere, with tokenizer, template and card beside it.
+
+    onnx: float32 and int8 graphs for onnxruntime, and a recipe for TensorRT.
+    gguf: float32 and Q8_0 files for llama.cpp.
+    """
+    from tracewright.distill.export import export_checkpoint
+
+    report = export_checkpoint(checkpoint, out, to)
+    files = ", ".join(f"{name} ({size:,} bytes)" for name, size in report.files.items())
+    say(f"{out}: {files}; a logit differs by at most {report.largest_difference:.1e} from the checkpoint's")
     if as_json:
         typer.echo(json.dumps({"export": str(out), **report.model_dump(mode="json")}))
 
@@ -199,7 +203,7 @@ def serve_model(
 
 def evaluate(
     checkpoints: Annotated[
-        list[Path], typer.Argument(help="Checkpoints' folders, exports' folders, or files of ONNX graphs.")
+        list[Path], typer.Argument(help="Checkpoints' folders, exports' folders, or .onnx and .gguf files.")
     ],
     problems: Annotated[
         str, typer.Option(help="A file of problems, or `arithmetic`: held-out ones of 1 and 2 operators.")
@@ -208,37 +212,34 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="So many problems at most.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="For one answer.")] = None,
     runtime: Annotated[
-        RuntimeName, typer.Option(help="What runs checkpoints; ONNX graphs run on onnxruntime.")
+        RuntimeName, typer.Option(help="What runs checkpoints; exported files have one of their own.")
     ] = RuntimeName.VLLM,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Ask models problems and count what each solves, with 95 % intervals; several are compared in one table.
 
-    vLLM is asked all problems at once; transformers and onnxruntime one after another, as a small device would.
+    vLLM is asked all problems at once; transformers, onnxruntime and llama.cpp one after another, as a small device
+    would.
     """
-    from tracewright.distill.export.runtimes import Runtime, check_model, measure_files
+    from tracewright.distill.export.runtimes import Runtime, check_model
+    from tracewright.distill.model_table import Asked, format_row, summarize
     from tracewright.flows.problems import read_questions
 
     for checkpoint in checkpoints:
         check_model(checkpoint)
     asked = read_questions(problems, limit)
+    models = dict(zip(_name(checkpoints), checkpoints, strict=True))
+    chosen = Runtime(runtime)
     with TemporaryDirectory(prefix="tracewright-") as folder:
         configure_prefect(Path(folder))
         from tracewright.flows.evaluate import Asking
         from tracewright.flows.evaluate import evaluate as flow
         from tracewright.flows.unrecorded import Unrecorded
 
-        asking = Asking(asked, samples, max_tokens, Runtime(runtime), keep=False)
-        evaluations = flow(dict(zip(_name(checkpoints), checkpoints, strict=True)), Unrecorded(asking), Path(folder))
-    summaries: list[dict[str, Any]] = [
-        {
-            "checkpoint": str(path),
-            **summarize(evaluation, samples),
-            "file_bytes": measure_files(path),
-            "memory_bytes": evaluation.memory_bytes,
-        }
-        for path, evaluation in zip(checkpoints, evaluations.values(), strict=True)
-    ]
+        asking = Asking(asked, samples, max_tokens, chosen, keep=False)
+        evaluations = flow(models, Unrecorded(asking), Path(folder))
+    answered = [Asked.of(name, path, chosen, evaluations[name]) for name, path in models.items()]
+    summaries = [summarize(one, samples, answered[0]) for one in answered]
     for summary in summaries if len(summaries) == 1 else ():
         low, high = summary["interval"]
         say(
@@ -246,7 +247,7 @@ def evaluate(
             f"{low:.1%} to {high:.1%}), {summary['tokens_per_second']:,.0f} tok/s"
         )
     if len(summaries) > 1:
-        show_table(summaries)
+        show_table([format_row(name, summary) for name, summary in zip(models, summaries, strict=True)])
     if as_json:
         typer.echo(json.dumps(summaries[0] if len(summaries) == 1 else {"models": summaries}))
 
@@ -257,49 +258,16 @@ def _name(models: Sequence[Path]) -> list[str]:
     return [f"{name}-{place + 1}" if names.count(name) > 1 else name for place, name in enumerate(names)]
 
 
-def show_table(summaries: Sequence[dict[str, Any]]) -> None:
+def show_table(rows: Sequence[Sequence[str]]) -> None:
     """One row a model."""
+    from tracewright.distill.model_table import COLUMNS
+
     table = Table(title="Problems solved, with 95 % intervals", title_justify="left")
-    table.add_column("model", overflow="fold")
-    for name in ("solved, %", "tok/s", "p50, ms", "p95, ms", "file, kB", "memory, MiB"):
-        table.add_column(name, justify="right")
-    names = _name([Path(summary["checkpoint"]) for summary in summaries])
-    for name, summary in zip(names, summaries, strict=True):
-        low, high = summary["interval"]
-        latency = summary["latency_seconds"]
-        table.add_row(
-            name,
-            f"{100 * summary['pass@1']:.1f} ({100 * low:.1f}–{100 * high:.1f})",
-            f"{summary['tokens_per_second']:,.0f}",
-            f"{1000 * latency['p50']:,.0f}",
-            f"{1000 * latency['p95']:,.0f}",
-            f"{summary['file_bytes'] / 1000:,.0f}",
-            f"{(summary['memory_bytes'] or 0) / 2**20:,.0f}",
-        )
+    for place, name in enumerate(COLUMNS):
+        table.add_column(name, justify="right" if place > 1 else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
     Console(stderr=True).print(table)
-
-
-def summarize(evaluation: Evaluation, samples: int) -> dict[str, Any]:
-    """The object that `evaluate --json` prints."""
-    from tracewright.distill.evaluation import estimate_pass_at, pass_at_1_interval
-
-    ks = [k for k in _PASS_AT if k < samples] + [samples]
-    return {
-        "problems": len(evaluation.answers) // samples,
-        "samples": samples,
-        "pass@1": evaluation.accuracy().share,
-        "interval": pass_at_1_interval(evaluation, samples),
-        "pass@k": {str(k): estimate_pass_at(evaluation, samples, k) for k in ks},
-        "levels": {
-            str(level): {"pass@1": (part := evaluation.of_level(level)).accuracy().share}
-            | {"interval": pass_at_1_interval(part, samples), "problems": len(part.answers) // samples}
-            for level in evaluation.levels
-        },
-        "tokens": evaluation.tokens,
-        "tokens_per_second": evaluation.tokens_per_second,
-        "latency_seconds": {"p50": evaluation.latency(0.5), "p95": evaluation.latency(0.95)},
-        "cut_off": sum(not answer.finished for answer in evaluation.answers),
-    }
 
 
 def _brief(manifest: TrainingManifest) -> dict[str, Any]:

@@ -12,12 +12,14 @@ import pytest
 
 from tracewright.distill.checkpoint import read_config
 from tracewright.distill.evaluation import evaluate_greedy
+from tracewright.distill.export import export_checkpoint
 from tracewright.distill.export.local_engine import LocalEngine, LocalModel, read_settings
-from tracewright.distill.export.onnx_export import INT8_FILE, ONNX_FILE, export_onnx
+from tracewright.distill.export.onnx_export import INT8_FILE, ONNX_FILE
 from tracewright.distill.export.onnx_model import OnnxModel
-from tracewright.distill.export.runtimes import Runtime, find_graph, measure_files, start_engine
+from tracewright.distill.export.runtimes import Runtime, find_exported, measure_files, start_engine
 from tracewright.distill.export.tensorrt import RECIPE_FILE, format_shapes
 from tracewright.distill.export.transformers_model import TransformersModel
+from tracewright.distill.version_config import ExportFormat
 from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.engines.base import Completion, Failure, Request
 from tracewright.pipeline.sources import draw_problems
@@ -29,7 +31,7 @@ TEACHER = Path(embedded.__file__).parent
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("export") / "teacher-onnx"
-    export_onnx(TEACHER, out)
+    export_checkpoint(TEACHER, out, ExportFormat.ONNX)
     return out
 
 
@@ -63,9 +65,9 @@ def test_the_folder_has_all_that_a_device_needs(exported: Path) -> None:
     names = {path.name for path in exported.iterdir()}
     assert names >= {ONNX_FILE, INT8_FILE, RECIPE_FILE, "README.md", "tokenizer.json", "chat_template.jinja"}
     report = json.loads((exported / "export.json").read_text())
-    assert report["onnx_bytes"] == measure_files(exported) == (exported / ONNX_FILE).stat().st_size
-    assert report["int8_bytes"] < 0.3 * report["onnx_bytes"]
-    assert f"{report['int8_bytes']:,}" in (exported / "README.md").read_text()
+    assert report["files"][ONNX_FILE] == measure_files(exported) == (exported / ONNX_FILE).stat().st_size
+    assert report["files"][INT8_FILE] < 0.3 * report["files"][ONNX_FILE]
+    assert f"{report['files'][INT8_FILE]:,}" in (exported / "README.md").read_text()
     assert report["largest_difference"] < 1e-3
 
 
@@ -100,18 +102,18 @@ def test_answers_end_where_the_tokens_do_and_long_prompts_fail_alone(exported: P
 
 def test_what_can_not_be_exported_is_refused_and_nothing_is_left(exported: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exists: choose another --out"):
-        export_onnx(TEACHER, exported)
+        export_checkpoint(TEACHER, exported, ExportFormat.ONNX)
     quantized = tmp_path / "int8"
     quantized.mkdir()
     (quantized / "config.json").write_text(json.dumps(read_config(TEACHER) | {"quantization_config": {}}))
     (quantized / "model.safetensors").symlink_to(TEACHER / "model.safetensors")
     with pytest.raises(InputError, match="is quantized already"):
-        export_onnx(quantized, tmp_path / "out")
+        export_checkpoint(quantized, tmp_path / "out", ExportFormat.ONNX)
     (quantized / "model.safetensors").unlink()
     (quantized / "pytorch_model.bin").write_bytes(b"")
     with pytest.raises(InputError, match="a pickle"):
-        export_onnx(quantized, tmp_path / "out")
+        export_checkpoint(quantized, tmp_path / "out", ExportFormat.ONNX)
     with pytest.raises(MissingInputError, match="no checkpoint"):
-        export_onnx(tmp_path / "none", tmp_path / "out")
+        export_checkpoint(tmp_path / "none", tmp_path / "out", ExportFormat.ONNX)
     assert [path.name for path in tmp_path.iterdir()] == ["int8"]
-    assert find_graph(TEACHER) is None
+    assert find_exported(TEACHER) is None

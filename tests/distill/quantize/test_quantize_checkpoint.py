@@ -20,7 +20,6 @@ from tracewright.distill.config import DistillConfig, StudentConfig, StudentShap
 from tracewright.distill.quantization_report import (
     REPORT,
     QuantizationReport,
-    QuantizeSettings,
     read_quantization_report,
 )
 from tracewright.distill.quantize import quantize_checkpoint
@@ -28,6 +27,7 @@ from tracewright.distill.quantize.calibration import choose_traces, stack_by_len
 from tracewright.distill.quantize.grid import INT8
 from tracewright.distill.sizes import measure_tensors
 from tracewright.distill.training import train_student
+from tracewright.distill.version_config import QuantizeSettings
 from tracewright.pipeline.release import open_release
 from tracewright.schemas import InputError, IntegrityError, MissingInputError
 
