@@ -135,6 +135,15 @@ def test_rejected_rows_are_kept_beside_the_traces(teacher: RunningTeacher, tmp_p
 def test_a_template_makes_the_prompt_and_can_not_reach_further() -> None:
     problem = Problem(question="1+1", source="s", choices=("1", "2"))
     assert render_prompt("Q: {{ question }} {{ choices | join('|') }}", problem) == "Q: 1+1 1|2"
-    for hostile in ("{{ question.__class__.__mro__ }}", "{{ secret }}", "{% for %}", "  ", "{{ 'a' * 10**7 }}"):
+    assert render_prompt("{{ '-' * 3 }} {{ 6 * 7 }}", problem) == "--- 42"
+    endless = "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}"
+    itself = "{% macro more(n) %}{{ more(n) }}{% endmacro %}{{ more(0) }}"
+    large = ("{{ 'a' * 10000000 }}", "{{ 2 ** 3 }}", "{% set a = ['x' * 1000] * 1000 %}{{ (a * 1000) | join }}")
+    ways_out = (
+        "{{ question.__class__.__mro__ }}",
+        "{{ lipsum.__globals__ }}",
+        "{{ '{0.__class__}'.format(question) }}",
+    )
+    for hostile in (*ways_out, "{{ secret }}", "{% for %}", "  ", *large, endless, itself, "{{" + "(" * 5000 + "}}"):
         with pytest.raises(ConfigError, match=r"teacher\.template"):
             render_prompt(hostile, problem)
