@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from tracewright.pipeline.steps.cursor import Cursor, SyntaxLimitError
-from tracewright.pipeline.steps.lexer import CLOSE, COMMAND, MARK, MONEY, NAME, NUMBER, OPEN, OPERATOR, Token
+from tracewright.pipeline.steps.lexer import BREAK, CLOSE, COMMAND, MARK, MONEY, NAME, NUMBER, OPEN, OPERATOR, Token
 from tracewright.pipeline.steps.trees import Literal, Name, Operation, Tree
 
 MAX_NAME_CHARACTERS = 40
@@ -21,6 +21,7 @@ _GREEK = {
     "\\varphi", "\\omega", "\\sigma", "\\tau", "\\rho", "\\psi", "\\eta", "\\kappa", "\\nu", "\\xi", "\\zeta",
     "\\Delta", "\\ell", "\\Gamma", "\\Omega", "\\Phi", "\\Theta",
 }  # fmt: skip
+_OF_SEVERAL = {"gcd", "lcm", "max", "min"}
 CLOSERS = {"(": ")", "[": "]", "{": "}"}
 _FUNCTION_LETTERS = set("fghpqFGHPQTSVNE")
 """Letters that are a function where a bracket follows them; with any other letter it is a product."""
@@ -181,11 +182,34 @@ class CommandReader(Cursor, ABC):
             base = (self._argument(),)
         exponent = self._function_exponent()
         if self._peek(OPEN, "(") or self._peek(OPEN, "{"):
-            arguments = self._arguments(self._take())
+            opening = self._take()
+            if name in _OF_SEVERAL:
+                self._split_arguments()
+            arguments = self._arguments(opening)
         else:
             arguments = (self._power(),)
         tree: Tree = Operation(name, (*arguments, *base))
         return tree if exponent is None else Operation("^", (tree, exponent))
+
+    def _split_arguments(self) -> None:
+        """`gcd(175,119)`: what is of several numbers has no number with a comma where no other comma stands."""
+        start = self._position
+        close = next((place for place in range(start, len(self._tokens)) if self._tokens[place].kind == CLOSE), start)
+        inner = self._tokens[start:close]
+        written = [place for place, token in enumerate(inner) if token.kind == NUMBER and "," in token.text]
+        if any(token.text == "," for token in inner) or not written:
+            return
+        first, comma, second = inner[written[0]].text.partition(",")
+        if len(written) > 1 or not (first.isdecimal() and second.isdecimal()):
+            raise SyntaxLimitError
+        middle = inner[written[0]].start + len(first)
+        parts = [
+            Token(NUMBER, first, middle - len(first), middle),
+            Token(BREAK, comma, middle, middle + 1),
+            Token(NUMBER, second, middle + 1, middle + 1 + len(second)),
+        ]
+        place = start + written[0]
+        self._tokens = [*self._tokens[:place], *parts, *self._tokens[place + 1 :]]
 
     def _function_exponent(self) -> Tree | None:
         if not self._peek(OPERATOR, "^"):
