@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ValidationError
 
+from tracewright.distill.answer_quality import describe_answers
 from tracewright.distill.evaluation import Evaluation, compare_paired, estimate_pass_at, pass_at_1_interval
 from tracewright.distill.export.runtimes import Runtime, choose_runtime, measure_files
 from tracewright.distill.manifest import write_whole
@@ -82,6 +83,7 @@ def summarize(asked: Asked, samples: int, first: Asked | None = None) -> dict[st
         "cut_off": sum(not answer.finished for answer in evaluation.answers),
         "file_bytes": measure_files(asked.model),
         "memory_bytes": evaluation.memory_bytes,
+        **describe_answers(evaluation, samples),
     }
     if first is not None and first is not asked and samples == 1:
         change = compare_paired(evaluation, first.evaluation)
