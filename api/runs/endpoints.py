@@ -70,6 +70,24 @@ class Run(BaseModel):
     seconds: float
 
 
+class Stage(BaseModel):
+    """How far a stage of a run is."""
+
+    stage: str
+    share: float
+    """From 0 to 1."""
+    detail: str
+    """How much of how much, how fast, and what comes of it."""
+    left_seconds: float | None
+    """At the rate so far; null where nothing can be said."""
+
+
+class WatchedRun(Run):
+    """A run with its stages so far."""
+
+    stages: list[Stage]
+
+
 class RunList(BaseModel):
     """The newest runs."""
 
@@ -121,10 +139,11 @@ def start_run(changer: ChangerDep, services: ServicesDep, curator: Curator, new:
     return changer.run(curator, new, work)
 
 
-@router.get("/runs/{run_id}", response_model=Run)
+@router.get("/runs/{run_id}", response_model=WatchedRun)
 def read_run(services: ServicesDep, _: Viewer, run_id: UUID) -> Response:
-    """One run."""
-    return render(services.runs.read_run(run_id))
+    """One run, and how far its stages are."""
+    run = services.runs.read_run(run_id)
+    return render(run | {"stages": services.runs.read_progress([run_id])[str(run_id)]})
 
 
 @router.get("/runs/{run_id}/log", response_model=RunLog)

@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import LogCreate
+from prefect.client.schemas.actions import ArtifactCreate, LogCreate
 from prefect.states import Running
 
+from tracewright.api.runs.endpoints import Run, WatchedRun
 from tracewright.flows.prefect_server import find_port, run_server
 
 SCHEMA = {"type": "object", "properties": {"config": {"type": "string"}}, "required": ["config"]}
@@ -44,6 +45,7 @@ def test_a_deployment_is_started_by_name_and_watched(running, prefect, expect):
     asked = {"deployment": "generate/nightly", "parameters": {"config": "config.yaml"}}
     started = carl.post("/v1/runs", json=asked)
     run = expect(started, 201)
+    Run.model_validate(run)
     assert run["state"] == "SCHEDULED" and started.headers["location"] == f"/v1/runs/{run['id']}"
     with SyncPrefectClient(api=prefect) as client:
         assert client.read_flow_run(UUID(run["id"])).parameters == {"config": "config.yaml"}
@@ -53,7 +55,13 @@ def test_a_deployment_is_started_by_name_and_watched(running, prefect, expect):
             for n in range(3)
         ]
         client.create_logs(lines)
-    assert expect(vera.get(f"/v1/runs/{run['id']}"))["state"] == "RUNNING"
+        said = {"type": "progress", "key": "make-traces", "data": 25.0, "description": "5 of 20, 80% correct"}
+        client.create_artifact(ArtifactCreate(**said, flow_run_id=UUID(run["id"])))
+    watched = expect(vera.get(f"/v1/runs/{run['id']}"))
+    assert WatchedRun.model_validate(watched).state == "RUNNING"
+    assert [(one["stage"], one["share"], one["detail"]) for one in watched["stages"]] == [
+        ("make traces", 0.25, "5 of 20, 80% correct")
+    ]
     assert run["id"] in {one["id"] for one in expect(vera.get("/v1/runs"))["items"]}
     log = expect(vera.get(f"/v1/runs/{run['id']}/log"))
     assert [line["message"] for line in log["items"]] == ["line 0", "line 1", "line 2"] and log["next"] == 3
