@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 import polars as pl
@@ -36,7 +35,8 @@ class NearDuplicates(ConfiguredStage):
     def _problems(self, rows: pl.DataFrame) -> pl.DataFrame:
         problems = rows.group_by("problem_key").agg(pl.first("question_text"), pl.len().alias("traces"))
         problems = problems.sort("problem_key")
-        problems = problems.with_columns(self._clusters(problems["question_text"], cluster_problems))
+        clusters = cluster_problems(problems["question_text"].to_list(), self._settings())
+        problems = problems.with_columns(pl.Series("cluster", clusters, dtype=pl.Int64))
         order = problems.sort("traces", "problem_key", descending=[True, False])
         firsts = order.unique("cluster", keep="first", maintain_order=True)
         kept = firsts.select("cluster", kept="problem_key", kept_text="question_text")
@@ -51,8 +51,10 @@ class NearDuplicates(ConfiguredStage):
     def _traces(self, rows: pl.DataFrame) -> pl.DataFrame:
         placed = rows.select("problem_key", "text", "sample", "trace_id").with_row_index("place")
         order = placed.sort("sample", "trace_id")
-        order = order.with_columns(self._clusters(order["text"], cluster_texts))
-        kept = pl.first("trace_id").over("problem_key", "cluster")
+        # Each problem by itself: another problem's trace may say nearly the same as two that are not alike.
+        clusters = cluster_texts(order["text"].to_list(), self._settings(), order["problem_key"].to_list())
+        order = order.with_columns(pl.Series("cluster", clusters, dtype=pl.Int64))
+        kept = pl.first("trace_id").over("cluster")
         found = order.with_columns(kept=kept).sort("place")
         away = pl.col("kept") != pl.col("trace_id")
         return found.select(
@@ -60,6 +62,5 @@ class NearDuplicates(ConfiguredStage):
             pl.when(away).then("kept trace: " + pl.col("kept")).alias(EVIDENCE),
         )
 
-    def _clusters(self, texts: pl.Series, cluster: Callable[[list[str], DuplicateSettings], list[int]]) -> pl.Series:
-        settings = DuplicateSettings(min_similarity=self.min_similarity)
-        return pl.Series("cluster", cluster(texts.to_list(), settings), dtype=pl.Int64)
+    def _settings(self) -> DuplicateSettings:
+        return DuplicateSettings(min_similarity=self.min_similarity)

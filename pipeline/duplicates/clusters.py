@@ -16,7 +16,7 @@ from tracewright.pipeline.duplicates.quantities import (
     merge,
 )
 from tracewright.pipeline.duplicates.settings import SHINGLE_TOKENS, DuplicateSettings
-from tracewright.pipeline.duplicates.shingles import Runs, hash_runs
+from tracewright.pipeline.duplicates.shingles import Runs, hash_runs, mix
 from tracewright.pipeline.duplicates.tokens import Vocabulary, hash_bytes, is_quantity, tokenize
 
 _MASKED = 0
@@ -35,18 +35,21 @@ def cluster_problems(questions: Sequence[str], settings: DuplicateSettings | Non
     return cluster_texts(questions, settings.model_copy(update={"max_differing_numbers": 0.0}))
 
 
-def cluster_texts(texts: Sequence[str], settings: DuplicateSettings | None = None) -> list[int]:
+def cluster_texts(
+    texts: Sequence[str], settings: DuplicateSettings | None = None, groups: Sequence[bytes] | None = None
+) -> list[int]:
     """For each text the place of the first of its cluster, which may be itself.
 
     Texts that differ in case, spacing or punctuation alone are always together. Others are where enough of their
     shingles (3 words each) are the same and no number or sign of arithmetic contradicts another in its place, also not
-    that of a third text in the cluster. The clusters do not depend on the order of the texts. Memory: some 1.5 KB for
-    each text and 16 bytes for each word.
+    that of a third text in the cluster. Texts of different `groups`, one for each text, are never together, also not
+    through a third one. The clusters do not depend on the order of the texts. Memory: some 1.5 KB for each text and 16
+    bytes for each word.
 
     About one pair in 5,000 that is just similar enough is missed.
     """
     settings = settings or DuplicateSettings()
-    reading = _read(texts)
+    reading = _read(texts, groups or [b""] * len(texts))
     clusters = _Clusters(reading, settings.max_differing_numbers)
     for first, second in _similar_pairs(reading, settings.min_similarity):
         clusters.join(first, second)
@@ -69,9 +72,11 @@ class _Reading:
     ids: np.ndarray
     """A hash of all tokens: what the order of pairs rests on, whatever the order of the texts."""
     skeletons: np.ndarray
+    groups: np.ndarray
+    """A hash of the group of each."""
 
 
-def _read(texts: Sequence[str]) -> _Reading:
+def _read(texts: Sequence[str], groups: Sequence[bytes]) -> _Reading:
     vocabulary = Vocabulary()
     masked = _MaskedVocabulary(vocabulary)
     unique: dict[int, int] = {}
@@ -79,17 +84,20 @@ def _read(texts: Sequence[str]) -> _Reading:
     tokens: list[list[str]] = []
     hashes: list[np.ndarray] = []
     skeletons: list[int] = []
-    for text in texts:
+    found_groups: list[int] = []
+    for text, group in zip(texts, groups, strict=True):
         words = tokenize(text)
         hashed = vocabulary.hash_all(words)
-        place = unique.setdefault(hash_bytes(hashed.tobytes()), len(tokens))
+        place = unique.setdefault(hash_bytes(hashed.tobytes() + group), len(tokens))
         unique_of.append(place)
         if place == len(tokens):
             tokens.append(words)
             hashes.append(hashed)
             skeletons.append(hash_bytes(masked.hash_all(words).tobytes()))
+            found_groups.append(hash_bytes(group))
     runs = hash_runs(hashes, SHINGLE_TOKENS)
-    return _Reading(unique_of, tokens, runs, np.fromiter(unique, np.uint64), np.array(skeletons, np.uint64))
+    ids, shapes, of_groups = (np.array(list(part), np.uint64) for part in (unique, skeletons, found_groups))
+    return _Reading(unique_of, tokens, runs, ids, shapes, of_groups)
 
 
 class _MaskedVocabulary(Vocabulary):
@@ -109,7 +117,8 @@ def _similar_pairs(reading: _Reading, min_similarity: float) -> list[tuple[int, 
     """Pairs that are similar enough, the most similar first."""
     shingles = _ShingleSets(reading.runs)
     count = len(reading.tokens)
-    bands = make_bands(reading.runs)
+    # Another group is another key, so that no text of it is a candidate or takes a neighbour's place.
+    bands = mix(make_bands(reading.runs) + reading.groups[:, np.newaxis])
     found = [pairs[:, 0] * count + pairs[:, 1] for pairs in find_candidates(bands, reading.skeletons)]
     if not found:
         return []

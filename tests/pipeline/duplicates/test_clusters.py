@@ -59,6 +59,19 @@ def test_the_order_of_the_texts_does_not_matter() -> None:
     assert sorted(map(sorted, groups)) == sorted(map(sorted, mixed))
 
 
+def test_texts_of_different_groups_are_never_together_also_not_through_a_third() -> None:
+    words = [WORDS[place] for place in range(40)]
+    changed = [words.copy() for _ in range(3)]
+    for place in (10, 20):
+        changed[1][place] = changed[2][place] = "another"
+    for place in (15, 25):
+        changed[2][place] = "third"
+    texts = [" ".join(text) for text in changed]
+    assert cluster_texts(texts) == [0, 0, 0]
+    assert cluster_texts(texts, groups=[b"a", b"b", b"a"]) == [0, 1, 2]
+    assert cluster_texts([*texts, *texts], groups=[b"a"] * 3 + [b"b"] * 3) == [0, 0, 0, 3, 3, 3]
+
+
 def test_texts_of_few_words_and_none() -> None:
     assert cluster_texts([]) == []
     assert cluster_texts(["", "a", "  ", "A.", "b", "1", "2"]) == [0, 1, 0, 1, 4, 5, 6]
