@@ -19,6 +19,8 @@ _INT64_END = 2**63
 _INT64_DIGITS = 19
 _NEAR = 0.6
 """How alike a name must be to be suggested, from 0 to 1."""
+_SHOWN_CHARS = 60
+"""Of what was written, in a message."""
 _ALIKE_LETTERS = 2
 """With which two words begin alike: `id`, `conf`, `steps`."""
 
@@ -32,13 +34,17 @@ def find_column(name: str) -> Column:
     if (column := COLUMNS.get(name)) is not None:
         return column
     if (near := _find_near(name)) is not None:
-        raise InputError(f"there is no column `{name}`: did you mean `{near.name}` ({near.kind})?")
-    raise InputError(f"there is no column `{name}`: there are {', '.join(COLUMNS)}")
+        raise InputError(f"there is no column `{_cut(name)}`: did you mean `{near.name}` ({near.kind})?")
+    raise InputError(f"there is no column `{_cut(name)}`: there are {', '.join(COLUMNS)}")
 
 
 def find_holder(name: str) -> Column | None:
     """The column that has this as one of its few values: `correct` is an outcome."""
     return next((column for column in COLUMNS.values() if name in column.values), None)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
 
 
 def _find_near(name: str) -> Column | None:
@@ -73,12 +79,12 @@ def check_value(column: Column, value: Value) -> None:
     """
     expected = _EXPECTED[column.kind]
     if not _fits(column.kind, value):
-        raise InputError(f"`{column.name}` is {_with_article(column.kind)}, not {print_value(value)}: {expected}")
+        raise InputError(f"`{column.name}` is {_with_article(column.kind)}, not {_cut(print_value(value))}: {expected}")
     if column.values and value not in column.values:
         near = difflib.get_close_matches(str(value).lower(), column.values, n=1, cutoff=_NEAR)
         known = ", ".join(f'"{known}"' for known in column.values)
         hint = f'did you mean "{near[0]}"? It' if near else "it"
-        raise InputError(f"`{column.name}` is never {print_value(value)}: {hint} is one of {known}")
+        raise InputError(f"`{column.name}` is never {_cut(print_value(value))}: {hint} is one of {known}")
 
 
 def check_order(column: Column) -> None:
@@ -120,7 +126,7 @@ def read_number(literal: str) -> int | float:
     """
     number = float(literal) if set(literal) & set(".eE") else _read_whole(literal)
     if isinstance(number, float) and math.isinf(number):
-        raise InputError(f"{literal} is too large: numbers go up to about 1.8e308")
+        raise InputError(f"{_cut(literal)} is too large: numbers go up to about 1.8e308")
     return number
 
 
@@ -169,7 +175,7 @@ def _read_whole(literal: str) -> int:
     digits = literal.lstrip("-0") or "0"
     number = int(digits) * (-1 if literal[0] == "-" else 1) if len(digits) <= _INT64_DIGITS else _INT64_END
     if not is_int64(number):
-        raise InputError(f"{literal} is too large: whole numbers have at most 64 bits")
+        raise InputError(f"{_cut(literal)} is too large: whole numbers have at most 64 bits")
     return number
 
 

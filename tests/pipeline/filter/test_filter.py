@@ -108,6 +108,13 @@ def test_a_filter_lets_the_right_rows_through(case: dict[str, Any]) -> None:
     assert kept["index"].to_list() == case["rows"]
 
 
+@pytest.mark.parametrize("long", ["a" * 9_000 + " > 3", 'outcome == "' + "a" * 9_000 + '"', "tokens > " + "9" * 9_000])
+def test_a_long_word_is_shown_in_part(long: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_filter(long)
+    assert len(str(caught.value)) < 1_000
+
+
 @pytest.mark.parametrize("case", FAULT_CASES, ids=lambda case: case["filter"][:60])
 def test_a_fault_is_named_and_pointed_at(case: dict[str, Any]) -> None:
     with pytest.raises(InputError) as caught:
