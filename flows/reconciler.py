@@ -22,6 +22,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 from prefect.states import Crashed
 
@@ -32,6 +33,10 @@ SILENCE_SECONDS = 80.0
 INTERVAL_SECONDS = 10.0
 _HEARTBEAT = "prefect.flow-run.heartbeat"
 _AT_WORK = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+_BEGUN = [kind for kind in StateType if kind is not StateType.SCHEDULED]
+"""Prefect makes up to a hundred runs of each schedule ahead of time: asked for too, they would be all that comes."""
+_MOST_RUNS = 200
+"""That the server gives at a time."""
 
 
 @dataclass
@@ -48,7 +53,7 @@ class Reconciler:
         """Mark the runs that gave no sign of life for too long as crashed; those that were."""
         now = datetime.now(UTC)
         ended: list[FlowRun] = []
-        for run in await self._runs(FlowRunFilterState(type=FlowRunFilterStateType(any_=_AT_WORK))):
+        for run in await self._runs(_AT_WORK):
             silence = (now - await self._last_sign(run)).total_seconds()
             if silence > self.silence_seconds:
                 await self._end(run, f"no sign of life for {silence:.0f} s: its process is gone")
@@ -59,8 +64,8 @@ class Reconciler:
         """A line for every run that changed its state since the last call."""
         names = await self._deployment_names()
         lines: list[str] = []
-        for run in await self._runs(None):
-            if run.state is None or run.state.timestamp < self.began_at or run.state.is_scheduled():
+        for run in await self._runs(_BEGUN):
+            if run.state is None or run.state.timestamp < self.began_at:
                 continue
             if self._told.get(run.id) != run.state.name:
                 self._told[run.id] = run.state.name or ""
@@ -69,9 +74,13 @@ class Reconciler:
                 lines.append(f"{where or 'a deployment that is gone'}, run {run.name}: {run.state.name}{reason}")
         return lines
 
-    async def _runs(self, state: FlowRunFilterState | None) -> Sequence[FlowRun]:
+    async def _runs(self, kinds: list[StateType]) -> Sequence[FlowRun]:
+        """Those of the kinds that were to start last."""
         return await self.client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(state=state), deployment_filter=self._deployments(), limit=200
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=kinds))),
+            deployment_filter=self._deployments(),
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=_MOST_RUNS,
         )
 
     async def _deployment_names(self) -> dict[UUID, str]:

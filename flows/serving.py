@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import PrefectException
 from prefect.runner import Runner
 
 from tracewright.flows.interrupts import end_now
@@ -43,13 +44,18 @@ async def watch() -> None:
             # Prefect's runner takes SIGTERM when it starts, and ends with a traceback and its runs unended.
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: end_now())
-            try:
-                await reconciler.end_silent_runs()
-                for line in await reconciler.changes():
-                    say(line)
-            except httpx.TransportError as error:
-                say(f"Prefect's server does not answer ({error}): trying again")
+            await look_after_runs(reconciler)
             await asyncio.sleep(INTERVAL_SECONDS)
+
+
+async def look_after_runs(reconciler: Reconciler) -> None:
+    """One look; a server that is busy, or a run that somebody deleted meanwhile, must not end everybody's runs."""
+    try:
+        await reconciler.end_silent_runs()
+        for line in await reconciler.changes():
+            say(line)
+    except (httpx.HTTPError, PrefectException) as error:
+        say(f"Prefect's server does not answer ({' '.join(str(error).split())[:200]}): trying again")
 
 
 async def deploy(deployments: Sequence[RunnerDeployment], pool: str | None) -> None:

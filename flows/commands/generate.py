@@ -57,7 +57,7 @@ def generate(
     from tracewright.pipeline.config import GenerateConfig, load_config
     from tracewright.pipeline.generation import summarize
     from tracewright.pipeline.sources import count_problems
-    from tracewright.schemas import ConfigError, EngineError
+    from tracewright.schemas import ConfigError
 
     loaded = load_config(GenerateConfig, config)
     if runner is Runner.RAY and find_spec("prefect_ray") is None:
@@ -71,6 +71,25 @@ def generate(
     counts = (_run if runner is Runner.LOCAL else _run_on_ray)(loaded, retry_failed)
     _show_counts(loaded, counts)
     _print(summarize(counts), as_json)
+    _check_outcome(loaded, counts)
+
+
+def _check_outcome(config: GenerateConfig, counts: GenerationCounts) -> None:
+    """One bad row is a row; where all are bad, it is the file, the config or the server, and the command failed.
+
+    Raises:
+        InputError, EngineError: no row was a problem, or every request failed.
+    """
+    from tracewright.pipeline.sources import read_problems
+    from tracewright.schemas import EngineError, InputError, Rejection
+
+    if counts.rejected and not counts.problems:
+        first = next((row for row in read_problems(config.problems) if isinstance(row, Rejection)), None)
+        reason = f"{first.subject}: {first.reason}" if first else "teacher.template makes no prompt of them"
+        raise InputError(
+            f"none of {counts.rejected:,} rows is a problem to ask; {reason}. The store keeps each with its reason: "
+            "mend the file, or say under problems.columns which column is which"
+        )
     if counts.failed and counts.failed == counts.results:
         raise EngineError(
             f"every one of {counts.failed:,} requests failed ({counts.last_failure}): mend the cause and run the "

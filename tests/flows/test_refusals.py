@@ -125,6 +125,17 @@ def test_a_run_whose_every_request_fails_is_a_failed_command_and_its_rows_are_ke
     assert "1 (--retry-failed" in run("generate", config, "--dry-run", cwd=tmp_path).stderr
 
 
+def test_a_file_without_a_single_problem_is_refused_and_its_rows_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "problems.jsonl").write_bytes('{"question": "1+1"}\n{"question": "2+2"}'.encode("utf-16"))
+    nobody = {"engine": "server", "base_urls": ["http://127.0.0.1:9/v1"], "model": "m"}
+    message = refuse_noisily("generate", write_config(tmp_path, teacher=nobody), cwd=tmp_path)
+    assert (
+        "none of 2 rows is a problem to ask" in message
+        and "problems.jsonl:1: byte 1 of the line is not UTF-8" in message
+    )
+    assert len(list(Store.open(tmp_path / "store").rejections())) == 2
+
+
 def refuse_noisily(*arguments: object, cwd: Path) -> str:
     """The last line of a command that shows progress before it is refused."""
     result = run(*arguments, cwd=cwd)

@@ -16,17 +16,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.events.schemas.events import Event, Resource
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Completed, Running
+from prefect.states import Completed, Running, Scheduled
 
+from tracewright.flows import reconciler
 from tracewright.flows.prefect_server import run_server
 from tracewright.flows.reconciler import Reconciler
 from tracewright.flows.schedules import TAG, make_deployments
+from tracewright.flows.serving import look_after_runs
 from tracewright.pipeline.engines.devices import DEVICES, find_devices, lease_devices
 from tracewright.pipeline.store import Store
 
@@ -84,15 +88,47 @@ def test_a_silent_run_is_marked_as_crashed_and_one_that_lives_is_not(server: str
             silent, living, done = runs
             await client.set_flow_run_state(done.id, Completed(), force=True)
             await beat(client, living)
-            reconciler = Reconciler(client, TAG, silence_seconds=1.0)
-            await wait_for(lambda: has_beaten(reconciler, living))
-            assert [run.id for run in await reconciler.end_silent_runs()] == [silent.id]
+            eye = Reconciler(client, TAG, silence_seconds=1.0)
+            await wait_for(lambda: has_beaten(eye, living))
+            assert [run.id for run in await eye.end_silent_runs()] == [silent.id]
             states = [(await client.read_flow_run(run.id)).state_name for run in runs]
             assert states == ["Crashed", "Running", "Completed"]
-            assert any("rescore/rescore" in line and "no sign of life" in line for line in await reconciler.changes())
-            assert await reconciler.changes() == [], "each change is said once"
+            assert any("rescore/rescore" in line and "no sign of life" in line for line in await eye.changes())
+            assert await eye.changes() == [], "each change is said once"
 
     asyncio.run(check())
+
+
+def test_runs_that_wait_for_their_time_hide_none_that_began(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "_MOST_RUNS", 2)
+
+    async def check() -> None:
+        async with client_of(server) as client:
+            (deployment,) = [one for one in make_deployments(None, tmp_path) if one.name == "rescore"]
+            identity = await deployment.aapply()
+            begun = await client.create_flow_run_from_deployment(identity, parameters={"store": "s"})
+            await client.set_flow_run_state(begun.id, Running(), force=True)
+            later = Scheduled(scheduled_time=datetime.now(UTC) + timedelta(days=1))
+            for _ in range(3):
+                await client.create_flow_run_from_deployment(identity, parameters={"store": "s"}, state=later)
+            began_at = datetime.now(UTC) - timedelta(minutes=5)
+            (line,) = await Reconciler(client, TAG, began_at=began_at).changes()
+            assert begun.name in line and "Running" in line
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("error", [ObjectNotFound(Exception("gone")), httpx.HTTPError("busy")])
+def test_a_server_that_is_busy_ends_nobodys_runs(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    class Troubled(Reconciler):
+        async def end_silent_runs(self) -> list[FlowRun]:
+            raise error
+
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        asyncio.run(look_after_runs(Troubled(get_client(), TAG)))
+    assert "trying again" in capsys.readouterr().err
 
 
 async def beat(client: PrefectClient, run: FlowRun) -> None:
