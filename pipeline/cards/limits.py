@@ -24,8 +24,11 @@ def find_limits(manifest: ReleaseManifest) -> list[str]:
 
 
 def share(part: int, whole: int) -> str:
-    """A part as a percentage with one decimal; `none` and `all` are said only where they are exact."""
-    return f"{100 * part / whole:.1f} %" if whole else "0.0 %"
+    """A part as a percentage with one decimal; only none and all are 0.0 % and 100.0 %."""
+    text = f"{100 * part / whole:.1f}" if whole else "0.0"
+    if text == "100.0" and part < whole:
+        return ">99.9 %"
+    return "<0.1 %" if text == "0.0" and part else f"{text} %"
 
 
 def is_on_record(teacher: TeacherRef) -> bool:

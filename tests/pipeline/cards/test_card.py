@@ -17,6 +17,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tracewright.pipeline.cards import draw_pictures, find_limits, render_card
+from tracewright.pipeline.cards.limits import share
 from tracewright.pipeline.confidence.metrics import auroc, brier_score, expected_calibration_error
 from tracewright.pipeline.curate import ExactDuplicates, NoFailedStep, Outcomes, curate
 from tracewright.pipeline.release import create_release, open_release, verify_release
@@ -345,6 +346,14 @@ def test_hostile_text_survives_a_release(tmp_path: Path, make_trace: MakeTrace, 
     release = open_release(tmp_path / "out")
     (row,) = release.iter_rows(release.splits[0])
     assert (row["prompt"], row["source"], row["license"]) == (text, text, text)
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "said"),
+    [(0, 9_999, "0.0 %"), (1, 9_999, "<0.1 %"), (9_998, 9_999, ">99.9 %"), (9_999, 9_999, "100.0 %"), (0, 0, "0.0 %")],
+)
+def test_only_none_and_all_are_said_to_be_so(part: int, whole: int, said: str) -> None:
+    assert share(part, whole) == said
 
 
 def test_limits_follow_the_figures(released: Path) -> None:
