@@ -24,7 +24,8 @@ size {hidden}, intermediate size {intermediate}. It was trained by `tracewright 
 
 {results}
 
-- **Learnt from** {examples:,} traces{levels}: {losses}; {steps:,} steps of {batch}, {minutes:.1f} minutes on a CPU.
+- **Learnt from** {examples:,} traces{levels}: {losses}; {steps:,} steps of {batch}, {minutes:.1f} minutes on a
+  {device}.
 - **Left out of the release**: {left_out}.
 - **To make it again**: run `{run}`, seed {seed}, tracewright {version}, torch {torch}; teacher `{teacher}` at
   `{revision}`; release digest `{digest}`. `losses.jsonl` holds the loss curve, `student.json` all settings.
@@ -82,6 +83,7 @@ def write_student_card(
         steps=manifest.training.steps,
         batch=manifest.training.batch_size,
         minutes=manifest.seconds / 60,
+        device={"cpu": "CPU", "cuda": "GPU"}.get(manifest.device, manifest.device),
         left_out=", ".join(f"{count:,} rows ({why})" for why, count in manifest.left_out.items()) or "nothing",
         run=manifest.run,
         seed=manifest.training.seed,

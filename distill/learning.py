@@ -35,9 +35,12 @@ class Learner(nn.Module):
         teacher_width: int = 0,
         *,
         with_value: bool = False,
+        in_bfloat16: bool = False,
     ) -> None:
         super().__init__()
         self.student = student
+        self.in_bfloat16 = in_bfloat16
+        """Whether the student's layers multiply in bfloat16; its weights and the losses are float32 either way."""
         self.vocabulary = vocabulary
         """The number of real tokens: logits may be padded beyond it."""
         self.pairs = pairs or LayerPairs()
@@ -45,6 +48,29 @@ class Learner(nn.Module):
         if self.pairs.hidden:
             self.projections = Projections(len(self.pairs.hidden), student.config.hidden_size, teacher_width)
         self.value = nn.Linear(student.config.hidden_size, 1) if with_value else None
+
+    def forward(
+        self,
+        lessons: Sequence[Lesson],
+        losses: LossConfig,
+        taught: Taught,
+        fraction: float,
+        totals: Totals,
+        packing: bool,
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        """The weighted loss of a batch, and its parts; weights that are spread over processes are whole in here."""
+        batch = lay_out(lessons, packing=packing)
+        given = _forward(self, batch)
+        total, parts = _measure_outputs(self, lessons, batch, given, losses, taught, fraction, totals)
+        if self.pairs.attention:
+            value = _measure_attention(self, lessons, batch, given, losses, taught.insides) / totals.rows
+            total = total + losses.attention.weight / losses.total * value
+            parts["attention"] = value.item()
+        if self.projections is not None:
+            value = _measure_hidden(self, batch, given, losses, taught.insides) / totals.tokens.count
+            total = total + losses.hidden.weight / losses.total * value
+            parts["hidden"] = value.item()
+        return total, parts
 
 
 @dataclass(frozen=True)
@@ -81,6 +107,7 @@ def learn_batch(
     fraction: float = 0.0,
     totals: Totals | None = None,
     packing: bool = False,
+    scale: float = 1.0,
 ) -> dict[str, float]:
     """One batch, or a part of it; the gradients are added to those in the learner.
 
@@ -92,23 +119,13 @@ def learn_batch(
         fraction: of the training that is done.
         totals: of the whole batch, where this is a part of it.
         packing: whether several examples share a row.
+        scale: of the gradients.
 
     Returns:
         The parts of the loss, before weighting.
     """
-    totals = totals or Totals.of(lessons, losses)
-    batch = lay_out(lessons, packing=packing)
-    given = _forward(learner, batch)
-    total, parts = _measure_outputs(learner, lessons, batch, given, losses, taught, fraction, totals)
-    if learner.pairs.attention:
-        value = _measure_attention(learner, lessons, batch, given, losses, taught.insides) / totals.rows
-        total = total + losses.attention.weight / losses.total * value
-        parts["attention"] = value.item()
-    if learner.projections is not None:
-        value = _measure_hidden(learner, batch, given, losses, taught.insides) / totals.tokens.count
-        total = total + losses.hidden.weight / losses.total * value
-        parts["hidden"] = value.item()
-    total.backward()
+    total, parts = learner(lessons, losses, taught, fraction, totals or Totals.of(lessons, losses), packing)
+    (total * scale).backward()
     return parts
 
 
@@ -130,7 +147,8 @@ def _forward(learner: Learner, batch: Batch) -> Any:
         asked["output_attentions"] = True
     if learner.pairs.hidden:
         asked["output_hidden_states"] = True
-    return learner.student.base_model(input_ids=batch.tokens_B_L.to(device), **asked)
+    with torch.autocast(device.type, torch.bfloat16, enabled=learner.in_bfloat16):
+        return learner.student.base_model(input_ids=batch.tokens_B_L.to(device), **asked)
 
 
 def _measure_outputs(
@@ -151,7 +169,8 @@ def _measure_outputs(
     positions = Positions(labels_B_L[learnt_B_L], weights_N, taught.outcomes)
     head_V_H = head_weight(learner.student)[: learner.vocabulary]
     how = TokenLosses.of(losses, fraction)
-    loss = measure_tokens(given.last_hidden_state[:, :-1][learnt_B_L], head_V_H, positions, how, divisors=totals.tokens)
+    hidden_N_H = given.last_hidden_state[:, :-1][learnt_B_L].float()
+    loss = measure_tokens(hidden_N_H, head_V_H, positions, how, divisors=totals.tokens)
     parts = {"trace": loss.trace.item()}
     return loss.total, parts | ({"output": loss.output.item()} if taught.outcomes else {})
 

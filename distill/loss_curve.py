@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tracewright.distill.board import Board
+from tracewright.distill.progress import TrainingStep
 from tracewright.schemas.base import Frozen
 
 LOSSES = "losses.jsonl"
@@ -26,29 +27,32 @@ class LossRecord(Frozen):
 class LossCurve:
     """`losses.jsonl`, a line every few steps; what a killed run wrote after its last saved state is cut off."""
 
-    def __init__(self, out: Path, step: int, *, board: bool = False) -> None:
-        self._path = out / LOSSES
+    def __init__(self, out: Path, step: int, *, board: bool = False, write: bool = True) -> None:
+        """`write`: of several processes one writes."""
+        self._path = out / LOSSES if write else None
         kept = [record for record in read_losses(out) if record.step <= step]
-        self._path.write_text("".join(f"{record.model_dump_json()}\n" for record in kept))
+        if self._path is not None:
+            self._path.write_text("".join(f"{record.model_dump_json()}\n" for record in kept))
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._steps = 0
-        self._board = Board(out, step) if board else None
+        self._board = Board(out, step) if board and write else None
         self._last = kept[-1].losses if kept else {}
 
-    def add(self, step: int, losses: dict[str, float], learning_rate: float, tokens_per_second: float) -> None:
+    def add(self, now: TrainingStep) -> None:
         """Take in one step's losses; every few steps a line is written."""
-        for name, value in losses.items():
+        for name, value in now.losses.items():
             self._sums[name] += value
         self._steps += 1
-        if step % _RECORD_STEPS == 0:
-            means = self.close()
-            record = LossRecord(
-                step=step, losses=means, learning_rate=learning_rate, tokens_per_second=round(tokens_per_second, 1)
-            )
-            with self._path.open("a") as file:
-                file.write(record.model_dump_json() + "\n")
+        if now.step % _RECORD_STEPS == 0:
+            means, rate, speed = self.close(), now.learning_rate, now.tokens_per_second
+            record = LossRecord(step=now.step, losses=means, learning_rate=rate, tokens_per_second=round(speed, 1))
+            if self._path is not None:
+                with self._path.open("a") as file:
+                    file.write(record.model_dump_json() + "\n")
             if self._board is not None:
-                self._board.add(record.step, means | {"learning rate": learning_rate, "tokens/s": tokens_per_second})
+                others = {"learning rate": rate, "tokens/s": speed, "memory, MiB": now.memory_bytes / 2**20}
+                temperature = {} if now.temperature is None else {"temperature": now.temperature}
+                self._board.add(now.step, means | others | temperature)
 
     def close(self) -> dict[str, float]:
         """The means since the last line, or that line's own."""

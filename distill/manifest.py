@@ -52,6 +52,9 @@ class TrainingManifest(Frozen):
     left_out: dict[str, int]
     """Rows of the release that were not learnt, by reason."""
     torch_version: str
+    device: str = "cpu"
+    processes: int = 1
+    """That trained it together."""
     weights_sha256: str
     final_losses: dict[str, float]
     """Means over the last steps."""
@@ -61,8 +64,10 @@ class TrainingManifest(Frozen):
     """Of training, interruptions not counted."""
     predicted_memory_bytes: int = 0
     """What the training was expected to take beside the libraries."""
+    added_memory_bytes: int = 0
+    """What it took beside them."""
     peak_memory_bytes: int = 0
-    """The process's largest resident set."""
+    """The process's largest resident set; on a GPU, the most that was allocated there."""
 
 
 def read_training_manifest(checkpoint: Path) -> TrainingManifest | None:

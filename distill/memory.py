@@ -6,6 +6,9 @@ import resource
 import sys
 from typing import Any
 
+import psutil
+import torch
+
 from tracewright.distill.course import Course
 from tracewright.distill.losses.tokens import CHUNK_BYTES
 
@@ -32,7 +35,30 @@ def predict_memory(course: Course, model: Any) -> int:
     return (_COPIES * learnt + activations + maps) * _FLOAT + _CHUNK_COPIES * logits
 
 
-def measure_peak_memory() -> int:
-    """The process's largest resident set until now, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+class MemoryMeter:
+    """What was predicted of a training, and what it has taken until now, in bytes."""
+
+    def __init__(self, predicted: int, device: torch.device) -> None:
+        self.predicted = predicted
+        self._device = device
+        self._before = self._measure_now()
+
+    @property
+    def peak(self) -> int:
+        """The process's largest resident set; on a GPU, the most that was allocated there."""
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+    @property
+    def added(self) -> int:
+        """The peak beside what the process held before."""
+        return max(0, self.peak - self._before)
+
+    def _measure_now(self) -> int:
+        return (
+            torch.cuda.memory_allocated(self._device)
+            if self._device.type == "cuda"
+            else psutil.Process().memory_info().rss
+        )

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from tracewright.distill.processes import like, whole
+
 _WARMUP_STEPS = 100
 _DECAY_SHARE = 0.4
 """The learning rate falls linearly to zero over this last share of the steps."""
@@ -66,7 +68,7 @@ class Optimizer:
     def tensors(self) -> dict[str, torch.Tensor]:
         """All that a resumed run needs, but for `steps_done`, to go on as if it had not stopped."""
         return {
-            f"{number}.{parameter}.{name}": value
+            f"{number}.{parameter}.{name}": whole(value)
             for number, optimizer in enumerate(self._optimizers)
             for parameter, state in optimizer.state_dict()["state"].items()
             for name, value in state.items()
@@ -77,10 +79,11 @@ class Optimizer:
         self._step = steps_done
         for number, optimizer in enumerate(self._optimizers):
             state: dict[int, dict[str, torch.Tensor]] = {}
+            learnt = optimizer.param_groups[0]["params"]
             for key, value in tensors.items():
                 owner, parameter, name = key.split(".", 2)
                 if int(owner) == number:
-                    state.setdefault(int(parameter), {})[name] = value
+                    state.setdefault(int(parameter), {})[name] = like(value, learnt[int(parameter)])
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 

@@ -135,9 +135,10 @@ def _read_tokens(learner: Learner, texts: Sequence[OwnText], temperature: float)
     """Log-probabilities of the written tokens at the sampling temperature, and values before each."""
     assert learner.value is not None  # noqa: S101
     batch = collate([text.example for text in texts], pad_id=0)
-    labels_B_L = batch.labels_B_L[:, 1:]
+    device = next(learner.parameters()).device
+    labels_B_L = batch.labels_B_L[:, 1:].to(device)
     learnt_B_L = labels_B_L != IGNORED
-    hidden_N_H = learner.student.base_model(input_ids=batch.tokens_B_L).last_hidden_state[:, :-1][learnt_B_L]
+    hidden_N_H = learner.student.base_model(input_ids=batch.tokens_B_L.to(device)).last_hidden_state[:, :-1][learnt_B_L]
     logits_N_V = hidden_N_H @ head_weight(learner.student).T
     log_q_N_V = functional.log_softmax(logits_N_V.float() / temperature, dim=-1)
     return log_q_N_V.gather(-1, labels_B_L[learnt_B_L][:, None])[:, 0], learner.value(hidden_N_H)[:, 0]

@@ -30,6 +30,9 @@ class TrainingStep:
     """Of the output loss; None where there is none."""
     stage: str = ""
     """Which of the config's stages it is."""
+    memory_bytes: int = 0
+    """Taken until now, at the most, beside what the process held before."""
+    predicted_memory_bytes: int = 0
 
 
 class Clock:

@@ -12,6 +12,7 @@ from tracewright.distill.config import DistillConfig
 from tracewright.distill.course import WHOLE, Part
 from tracewright.distill.loss_curve import LossRecord, read_losses
 from tracewright.distill.manifest import MANIFEST, TrainingManifest, read_training_manifest, write_whole
+from tracewright.distill.processes import join_processes
 from tracewright.distill.progress import TrainingStep
 from tracewright.distill.stage_config import StageConfig
 from tracewright.distill.training import train_student
@@ -53,7 +54,13 @@ def run_training(
         train_student(own, folder, told, start=start, part=part if len(steps) > 1 else WHOLE, stage=stage)
         start = folder
     assert start is not None  # noqa: S101
-    return _publish(start, out, tuple(warnings))
+    processes = join_processes()
+    if processes.is_main:
+        _publish(start, out, tuple(warnings))
+    processes.wait()
+    manifest = read_training_manifest(out)
+    assert manifest is not None  # noqa: S101
+    return manifest
 
 
 def derive_config(config: DistillConfig, stage: StageConfig) -> DistillConfig:
@@ -101,7 +108,7 @@ def measure_fall(records: tuple[LossRecord, ...], stage: StageConfig) -> float |
     return (before - last) / before if before else 0.0
 
 
-def _publish(stage: Path, out: Path, warnings: tuple[str, ...]) -> TrainingManifest:
+def _publish(stage: Path, out: Path, warnings: tuple[str, ...]) -> None:
     """The last stage's student as the result; copied aside first, the manifest last."""
     manifest = read_training_manifest(stage)
     assert manifest is not None  # noqa: S101
@@ -113,11 +120,10 @@ def _publish(stage: Path, out: Path, warnings: tuple[str, ...]) -> TrainingManif
                 f"{out} holds the student of another run ({known.run}, expected {written.run}): choose another `out`, "
                 "or remove that folder"
             )
-        return known
+        return
     out.mkdir(parents=True, exist_ok=True)
     for file in sorted(stage.iterdir()):
         if file.is_file() and file.name != MANIFEST:
             shutil.copy2(file, out / file.name)
     write_student_card(out, written)
     write_whole(out / MANIFEST, written)
-    return written

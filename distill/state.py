@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from tracewright.distill.optimization import Optimizer
+from tracewright.distill.processes import like, whole
 from tracewright.distill.progress import Position
 from tracewright.schemas import InputError, IntegrityError
 
@@ -21,10 +22,18 @@ _RUN = "run"
 _MODEL, _OPTIMIZER = "model/", "optimizer/"
 
 
-def save_state(folder: Path, run: str, position: Position, model: nn.Module, optimizer: Optimizer) -> None:
-    """Write the state aside and rename it: after a crash it is the old one or the new one."""
-    tensors = {f"{_MODEL}{name}": value.detach() for name, value in model.named_parameters() if value.requires_grad}
+def save_state(
+    folder: Path, run: str, position: Position, model: nn.Module, optimizer: Optimizer, *, write: bool = True
+) -> None:
+    """Write the state aside and rename it: after a crash it is the old one or the new one.
+
+    `write`: where a model is spread over processes each of them calls this, and one writes.
+    """
+    learnt = ((name, value) for name, value in model.named_parameters() if value.requires_grad)
+    tensors = {f"{_MODEL}{name}": whole(value.detach()) for name, value in learnt}
     tensors |= {f"{_OPTIMIZER}{name}": value for name, value in optimizer.tensors().items()}
+    if not write:
+        return
     metadata = {_RUN: run, **{name: repr(value) for name, value in asdict(position).items()}}
     aside = folder / f".{STATE}.{os.getpid()}.partial"
     save_file({name: value.contiguous() for name, value in tensors.items()}, aside, metadata)
@@ -65,6 +74,6 @@ def _restore(
         raise IntegrityError(f"{path} does not fit the student's shape: remove it to train from the beginning")
     with torch.no_grad():
         for name, parameter in parameters.items():
-            parameter.copy_(saved[name])
+            parameter.copy_(like(saved[name].to(parameter.device), parameter))
     rest = {name.removeprefix(_OPTIMIZER): value for name, value in tensors.items() if name.startswith(_OPTIMIZER)}
     optimizer.load_tensors(rest, steps_done)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from tracewright.distill.course import Course
 from tracewright.distill.data import Lesson
 from tracewright.distill.insides import TeacherInsides
@@ -17,7 +19,8 @@ from tracewright.distill.targets import TeacherLogits
 class TeachingSource:
     """The teacher of a run; what it is asked for depends on the losses that have a weight."""
 
-    def __init__(self, course: Course) -> None:
+    def __init__(self, course: Course, device: torch.device) -> None:
+        self._device = device
         config, lessons = course.config.losses, course.data.lessons
         self._output = config.output
         self._logits: TeacherLogits | None = None
@@ -48,11 +51,12 @@ class TeachingSource:
             return self._logits.of(lessons)
         temperature = output.temperature * output.schedule.factor(fraction)
         if output.targets is Targets.SAMPLED and temperature == self._drawing:
-            return SampledDistribution.drawn([token for one in lessons for token in one.example.completion])
+            drawn = SampledDistribution.drawn([token for one in lessons for token in one.example.completion])
+            return drawn.to(self._device)
         assert self._stored is not None  # noqa: S101
         if output.targets is Targets.SAMPLED:
-            return self._stored.drawn(lessons, temperature, self._drawing)
-        return self._stored.of(lessons, temperature)
+            return self._stored.drawn(lessons, temperature, self._drawing).to(self._device)
+        return self._stored.of(lessons, temperature).to(self._device)
 
 
 def _needs_stored(output: OutputConfig, drawing: float) -> bool:

@@ -23,7 +23,7 @@ _SMALLEST = 1e-12
 
 def pool_heads(attentions: Sequence[torch.Tensor], layers: Sequence[int]) -> torch.Tensor:
     """The maps of some layers, their heads pooled: B × M × L × L from B × heads × L × L each."""
-    return torch.stack([attentions[layer].mean(dim=1) for layer in layers], dim=1).float()
+    return torch.stack([attentions[layer].mean(dim=1, dtype=torch.float32) for layer in layers], dim=1)
 
 
 def cut_map(map_M_L_L: torch.Tensor, start: int, length: int) -> torch.Tensor:

@@ -111,6 +111,11 @@ class TopDistribution:
             self.tokens_N_K[rows], self.logprobs_N_K[rows], self.log_normalisers_N[rows], self.temperature
         )
 
+    def to(self, device: torch.device) -> TopDistribution:
+        """On a device."""
+        tokens_N_K, logprobs_N_K = self.tokens_N_K.to(device), self.logprobs_N_K.to(device)
+        return TopDistribution(tokens_N_K, logprobs_N_K, self.log_normalisers_N.to(device), self.temperature)
+
     def teacher(self, temperature: float) -> torch.Tensor:
         """Log-probabilities of the k tokens and of the bucket, N × (k + 1)."""
         assert temperature == self.temperature, (temperature, self.temperature)  # noqa: S101

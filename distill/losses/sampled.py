@@ -46,6 +46,10 @@ class SampledDistribution:
         """Some of the positions."""
         return SampledDistribution(self.tokens_N_S[rows], self.weights_N_S[rows], self.logprobs_N_S[rows])
 
+    def to(self, device: torch.device) -> SampledDistribution:
+        """On a device."""
+        return SampledDistribution(*(one.to(device) for one in (self.tokens_N_S, self.weights_N_S, self.logprobs_N_S)))
+
     def measure(self, log_q_N_V: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Each position's estimate (N), and its gradient by the student's logits at the loss temperature, divided by
         it (N × V). `log_q_N_V` is overwritten."""

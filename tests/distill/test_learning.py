@@ -155,3 +155,16 @@ def test_a_curriculum_begins_with_the_easy_lessons_and_ends_with_all(lessons: tu
     assert len(early) < 50 and len(late) == 99
     resumed = draw_batches(many, config, 1000)
     assert next(resumed) == batches[1000]
+
+
+def test_layers_in_bfloat16_give_the_losses_of_float32_but_for_rounding(
+    teacher: LoadedTeacher, lessons: tuple[Lesson, ...]
+) -> None:
+    parts: list[dict[str, float]] = []
+    for in_bfloat16 in (False, True):
+        student: Any = build_student(teacher.config, SHAPE, seed=1)
+        learner = Learner(student, teacher.vocabulary, in_bfloat16=in_bfloat16)
+        losses, taught = LossConfig.of(output=0.5, trace=0.5), Taught(TeacherLogits(teacher, lessons).of(lessons))
+        parts.append(learn_batch(learner, lessons, losses, taught))
+        assert all(p.dtype is p.grad.dtype is torch.float32 for p in student.parameters() if p.grad is not None)
+    assert parts[1] != parts[0] and parts[1] == pytest.approx(parts[0], rel=0.02)

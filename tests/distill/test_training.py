@@ -11,12 +11,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from tracewright.distill.config import DistillConfig
+from tracewright.distill.finished import WEIGHTS
 from tracewright.distill.loss_config import LossConfig
 from tracewright.distill.loss_curve import LOSSES, read_losses
 from tracewright.distill.manifest import MANIFEST, TrainingManifest
 from tracewright.distill.progress import TrainingStep
 from tracewright.distill.state import STATE
-from tracewright.distill.training import WEIGHTS, train_student
+from tracewright.distill.training import train_student
 from tracewright.schemas import InputError, IntegrityError, MissingInputError
 
 MakeConfig = Callable[..., DistillConfig]
