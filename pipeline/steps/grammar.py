@@ -33,7 +33,7 @@ MAX_BASE = 36
 
 
 def parse(tokens: Sequence[Token]) -> tuple[Tree, ...]:
-    """The trees of an expression: one, two where it can be read in two ways, none where it is not an expression."""
+    """The trees of an expression: one, more where it can be read in several ways, none where it is no expression."""
     if not tokens or len(tokens) > MAX_EXPRESSION_TOKENS:
         return ()
     parser = _Parser(tokens, other_reading=False)
@@ -42,16 +42,19 @@ def parse(tokens: Sequence[Token]) -> tuple[Tree, ...]:
         return ()
     if not parser.is_ambiguous:
         return (first,)
-    second = _Parser(tokens, other_reading=True).parse()
-    return (first,) if second is None or second == first else (first, second)
+    others = [_Parser(tokens, other_reading=True).parse()]
+    if tokens[-1].text == "!":
+        others.append(_Parser(tokens, other_reading=True, ends_sentence=False).parse())
+    return tuple(dict.fromkeys(tree for tree in (first, *others) if tree is not None))
 
 
 class _Parser(CommandReader):
     """Recursive descent over one list of tokens; `other_reading` takes the second reading of every ambiguous form."""
 
-    def __init__(self, tokens: Sequence[Token], other_reading: bool) -> None:
+    def __init__(self, tokens: Sequence[Token], other_reading: bool, *, ends_sentence: bool = True) -> None:
         super().__init__(tokens)
         self._other = other_reading
+        self._drops_mark = other_reading and ends_sentence
         self.is_ambiguous = False
 
     def parse(self) -> Tree | None:
@@ -131,7 +134,7 @@ class _Parser(CommandReader):
         After `! ` a new sentence may begin.
         """
         previous = self._tokens[self._position - 1]
-        is_factorial = previous.text == "!" and self._tokens[self._position].start > previous.end + 1
+        is_factorial = previous.text == "!" and self._tokens[self._position].start != previous.end + 1
         return previous.kind == CLOSE or is_factorial
 
     def _signed(self) -> Tree:
@@ -184,7 +187,8 @@ class _Parser(CommandReader):
                 tree = Operation("unit:¢", (tree,)) if token.text == "¢" else tree
             elif token.kind == MARK and token.text == "!":
                 self.is_ambiguous = True
-                tree = tree if self._other and self._position == len(self._tokens) - 1 else Operation("!", (tree,))
+                is_mark = self._drops_mark and self._position == len(self._tokens) - 1
+                tree = tree if is_mark else Operation("!", (tree,))
             elif token.kind == MARK and token.text in "²³":
                 tree = Operation("^", (tree, Literal(2 if token.text == "²" else 3, -1)))
             elif token.kind == MARK and token.text == "°":

@@ -31,6 +31,9 @@ _NO_CONTINUATION = {"", ")", "]", "}"}
 """What stands before a relation that continues nothing."""
 _SENTENCE_REACH = 100
 """Characters before an equation in which its sentence is looked for."""
+_CASES = re.compile(r"\b(?:or|either)\b", re.IGNORECASE)
+"""Where these stand, two equations may be two cases of one unknown."""
+_CASES_REACH = 60
 _SENTENCE_END = re.compile(r"[.!?]\s")
 _LOST_CHAIN = "the step goes on from a line that is no expression"
 
@@ -58,8 +61,8 @@ class _StepWalk:
         self._depends: set[int] = set()
         self._results: list[Number] = []
         self._lost_chain = False
-        self._condition: tuple[Condition, int] | None = None
-        """The last equation with names, and where its chain ends."""
+        self._condition: tuple[Condition, int, int] | None = None
+        """The last equation with names, where it begins and where its chain ends."""
 
     def run(self) -> Finding:
         self._memory.has_formulas = self._memory.has_formulas or self._reading.has_formulas
@@ -210,13 +213,18 @@ class _StepWalk:
 
     def _compare_conditions(self, comparison: Comparison, place: Place, end: int) -> Comparison:
         """The failure of an equation that is said to follow from another and can't; `end` is where its chain ends."""
+        start = place.offset + place.left.start
         before, condition = self._condition, read_condition(place.left, place.right)
-        self._condition = None if condition is None else (condition, place.offset + end)
+        self._condition = None if condition is None else (condition, start, place.offset + end)
         if before is None or condition is None:
             return comparison
-        between = self._text[before[1] : place.offset + place.left.start]
+        first, first_start, first_end = before
+        around = self._text[max(0, first_start - _CASES_REACH) : place.offset + place.right.end + _CASES_REACH]
+        if _CASES.search(around):
+            return comparison
+        between = self._text[first_end:start]
         return self._fail(
-            comparison, place, find_conflict(before[0], condition, between, is_formula=self._reading.has_formulas)
+            comparison, place, find_conflict(first, condition, between, is_formula=self._reading.has_formulas)
         )
 
     def _fail(self, comparison: Comparison, place: Place, note: str) -> Comparison:
