@@ -115,7 +115,7 @@ def write_report(report: AblationReport, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / REPORT).write_text(report.model_dump_json(indent=1) + "\n")
     (folder / TABLE).write_text(render_table(report))
-    bars = {one.arm.value: (one.mean, _half(one.accuracies)) for one in report.arms}
+    bars = {one.arm.value: (one.mean, *_interval(one.accuracies)) for one in report.arms}
     (folder / PLOT).write_text(draw_bars(bars, "held-out problems solved, %"))
 
 
@@ -164,8 +164,7 @@ def _say(gain: Gain | None) -> str:
     return f"{gain.points:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})".replace("-", "−")
 
 
-def _half(values: Sequence[float]) -> float:
-    """Half the width of a mean's interval."""
-    zeros = [0.0] * len(values)
-    measured = measure_difference(values, zeros)
-    return (measured.high - measured.low) / 2
+def _interval(values: Sequence[float]) -> tuple[float, float]:
+    """Of their mean."""
+    found = measure_difference(values, [0.0] * len(values))
+    return found.low, found.high

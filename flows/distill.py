@@ -82,16 +82,23 @@ def train(config: DistillConfig, out: Path, stage: StageProgress) -> TrainingMan
     losses = ", ".join(f"{name} {value:.4f}" for name, value in manifest.final_losses.items())
     for warning in manifest.warnings:
         say(f"{out.name}: {warning}")
-    stage.finish(config.total_steps, f"{losses}, {manifest.parameters:,} parameters")
+    memory = describe_memory(manifest.added_memory_bytes, manifest.predicted_memory_bytes)
+    stage.finish(config.total_steps, f"{losses}, {manifest.parameters:,} parameters, {memory}")
     return manifest
 
 
 def describe_step(step: TrainingStep) -> str:
-    """Loss parts, learning rate and speed, in words that fit a line."""
+    """Loss parts, learning rate, temperature, speed and memory, in words that fit a line."""
     losses = ", ".join(f"{name} {value:.4f}" for name, value in step.losses.items())
     where = f"{step.stage}: " if step.stage else ""
     temperature = f", T {step.temperature:g}" if step.temperature is not None else ""
-    return f"{where}{losses}, lr {step.learning_rate:.4g}{temperature}, {step.tokens_per_second:,.0f} tok/s"
+    memory = describe_memory(step.memory_bytes, step.predicted_memory_bytes)
+    return f"{where}{losses}, lr {step.learning_rate:.4g}{temperature}, {step.tokens_per_second:,.0f} tok/s, {memory}"
+
+
+def describe_memory(taken: int, predicted: int) -> str:
+    """The peak that a training added to its process, beside what was expected."""
+    return f"{taken / 2**20:,.0f} MiB ({predicted / 2**20:,.0f} predicted)"
 
 
 @flow(name="quantize", validate_parameters=False)

@@ -62,13 +62,27 @@ def distill(
 ) -> None:
     """Train a student on a release; run again, a killed training goes on and a finished student is taken.
 
-    A config in short:
+    A config that says most of what can be said; release and out are enough:
 
         release: ./releases/arithmetic-1
-        out: ./students/first
+        out: ./students/first       # gets student/, control/, logs/
+        teacher: embedded           # or a folder or a hub name
         levels: [1, 2]
-        control: true
-        versions: {quantize: [int8, int4], export: [onnx]}    # made from the student; one table compares them all
+        student: {share: 0.067}     # or shape, or checkpoint with lora
+        losses:                     # only the ratio of weights counts
+          output: {weight: 0.5, temperature: 2.0, targets: teacher}
+          attention: 0.3            # and hidden
+          trace: {weight: 0.2, confidence: true, checks: true}
+        training: {steps: 2400, learning_rate: 0.01, seed: 0}
+        control: true               # the same student on the text alone
+
+    In stages, each from the student before, instead of losses at once:
+
+        stages: ["output", "attention", "trace", "reward"]
+
+    By several processes, with FSDP:
+
+        accelerate launch --use_fsdp -m tracewright.distill.launch CONFIG
     """
     from tracewright.distill.config import DistillConfig
     from tracewright.pipeline.config import load_config
@@ -214,6 +228,7 @@ def evaluate(
     runtime: Annotated[
         RuntimeName, typer.Option(help="What runs checkpoints; exported files have one of their own.")
     ] = RuntimeName.VLLM,
+    out: Annotated[Path | None, typer.Option(help="A folder that gets table, figures and plots.")] = None,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Ask models problems and count what each solves, with 95 % intervals; several are compared in one table.
@@ -221,6 +236,7 @@ def evaluate(
     vLLM is asked all problems at once; transformers, onnxruntime and llama.cpp one after another, as a small device
     would.
     """
+    from tracewright.distill.evaluation_report import TABLE, describe_quality, write_evaluation
     from tracewright.distill.export.runtimes import Runtime, check_model
     from tracewright.distill.model_table import Asked, format_row, summarize
     from tracewright.flows.problems import read_questions
@@ -244,10 +260,14 @@ def evaluate(
         low, high = summary["interval"]
         say(
             f"{summary['checkpoint']}: {summary['pass@1']:.1%} of {len(asked):,} problems solved (95 % interval "
-            f"{low:.1%} to {high:.1%}), {summary['tokens_per_second']:,.0f} tok/s"
+            f"{low:.1%} to {high:.1%}), {summary['tokens_per_second']:,.0f} tok/s; steps that hold: "
+            f"{describe_quality(summary)[0]}"
         )
     if len(summaries) > 1:
         show_table([format_row(name, summary) for name, summary in zip(models, summaries, strict=True)])
+    if out is not None:
+        write_evaluation(out, dict(zip(models, summaries, strict=True)))
+        say(f"{out / TABLE} has the table, plots beside it")
     if as_json:
         typer.echo(json.dumps(summaries[0] if len(summaries) == 1 else {"models": summaries}))
 

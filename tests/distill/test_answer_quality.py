@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from tracewright.distill.answer_quality import describe_answers, measure_calibration, measure_steps
-from tracewright.distill.evaluation import Answered, Evaluation
+from tracewright.distill.evaluation import Answered, Evaluation, pass_at_1_interval
+from tracewright.distill.evaluation_report import write_evaluation
 from tracewright.schemas import Problem
 
 PROBLEM = Problem.model_validate({"question": "(1+1)*3", "answer": "6", "source": "worked", "level": 2})
@@ -44,3 +48,25 @@ def test_lengths_are_of_tokens_and_one_sample_has_no_calibration() -> None:
     assert found["answer_tokens"] == {"mean": 4.0, "p50": 2, "p95": 10}
     assert found["calibration"] is None
     assert describe_answers(evaluation, 2)["calibration"]["voted_right"] == 1.0
+
+
+def test_an_evaluation_is_written_as_figures_table_and_plots(tmp_path: Path) -> None:
+    evaluation = Evaluation(tuple(answered(RIGHT, correct=n % 3 > 0, tokens=n) for n in range(12)), 2.0)
+    for samples in (1, 3):
+        summary = {
+            "runtime": "vllm",
+            "pass@1": evaluation.accuracy().share,
+            "interval": pass_at_1_interval(evaluation, samples),
+            "levels": {"2": {"pass@1": 0.5, "interval": (0.4, 0.6)}},
+            "tokens_per_second": 10.0,
+            "latency_seconds": {"p50": 0.1, "p95": 0.2},
+            "file_bytes": 1000,
+            "memory_bytes": None,
+            **describe_answers(evaluation, samples),
+        }
+        write_evaluation(tmp_path / str(samples), {"mine": summary})
+    assert {path.name for path in (tmp_path / "1").iterdir()} == {"evaluation.json", "evaluation.md", "solved.svg"}
+    assert (tmp_path / "3" / "calibration.svg").read_text().startswith("<svg")
+    assert json.loads((tmp_path / "3" / "evaluation.json").read_text())["models"]["mine"]["calibration"]["curve"]
+    table = (tmp_path / "1" / "evaluation.md").read_text()
+    assert "| mine | 2 | 50.0 | 40.0 to 60.0 |" in table and "| mine | 100.0% | 6 | needs samples above 1 |" in table
