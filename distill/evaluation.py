@@ -135,12 +135,19 @@ def evaluate_sampled(
 
 
 def pass_at_1_interval(evaluation: Evaluation, samples: int) -> tuple[float, float]:
-    """The 95 % interval of the share that is right, over problems: the samples of one problem are not independent."""
-    if samples == 1:
-        return evaluation.accuracy().interval
+    """The 95 % interval of the share that is right: Wilson's for as many independent samples as would vary as much, at
+    least one a problem. The samples of one problem are not independent."""
     shares = [count / samples for count in _count_right(evaluation, samples)]
-    low, high = _normal_interval(shares)
-    return max(0.0, low), min(1.0, high)
+    count = len(shares)
+    if samples == 1 or count < 2:
+        return evaluation.accuracy().interval
+    mean = sum(shares) / count
+    variance = sum((share - mean) ** 2 for share in shares) / (count - 1)
+    if mean in (0.0, 1.0):  # that no sample differs says nothing of how alike those of a problem are
+        return wilson_interval(mean * count, count)
+    most = float(count * samples)
+    among = max(float(count), min(most, mean * (1 - mean) * count / variance)) if variance else most
+    return wilson_interval(mean * among, among)
 
 
 def estimate_pass_at(evaluation: Evaluation, samples: int, k: int) -> float:
@@ -154,14 +161,6 @@ def _count_right(evaluation: Evaluation, samples: int) -> list[int]:
     """Right answers by problem."""
     right = [answer.correct for answer in evaluation.answers]
     return [sum(right[start : start + samples]) for start in range(0, len(right), samples)]
-
-
-def _normal_interval(values: Sequence[float]) -> tuple[float, float]:
-    count = max(1, len(values))
-    mean = sum(values) / count
-    variance = sum((value - mean) ** 2 for value in values) / max(1, count - 1)
-    half = Z_95 * math.sqrt(variance / count)
-    return mean - half, mean + half
 
 
 def _ask(engine: Engine, asked: Sequence[tuple[Problem, Request]], report: Callable[[int], None]) -> Evaluation:

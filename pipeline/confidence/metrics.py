@@ -87,7 +87,7 @@ def reliability_curve(confidences: Scores, rights: Rights, bins: int = CURVE_BIN
     return [_to_point(values[rows], labels[rows]) for rows in groups]
 
 
-def wilson_interval(hits: int, count: int) -> tuple[float, float]:
+def wilson_interval(hits: float, count: float) -> tuple[float, float]:
     """The 95 % interval of a share (Wilson 1927); (0, 1) where nothing was counted."""
     if count == 0:
         return 0.0, 1.0

@@ -107,6 +107,14 @@ def test_the_interval_of_sampled_answers_is_over_problems() -> None:
     assert high - low > 1.8 * (often.accuracy().interval[1] - often.accuracy().interval[0])
 
 
+def test_a_few_problems_that_are_always_solved_do_not_prove_that_all_are() -> None:
+    always, never = (answered(*[one] * 80) for one in (True, False))
+    assert pass_at_1_interval(always, 8) == pytest.approx(answered(*[True] * 10).accuracy().interval)
+    assert pass_at_1_interval(never, 8) == pytest.approx(answered(*[False] * 10).accuracy().interval)
+    mixed = answered(*[True, False] * 40)
+    assert pass_at_1_interval(mixed, 2) == pytest.approx(mixed.accuracy().interval)
+
+
 def test_a_paired_difference_is_exact_about_pairs() -> None:
     ours, theirs = answered(*[True] * 60, *[False] * 40), answered(*[True] * 50, *[False] * 50)
     difference = compare_paired(ours, theirs)
