@@ -69,6 +69,8 @@ class TeacherConfig(Frozen):
     """`server`: OpenAI-compatible servers; `vllm`: an engine in this process; `embedded`: the teacher that ships."""
     base_urls: tuple[str, ...] = ()
     """For `server`: the addresses up to and with `/v1`; requests are spread over them."""
+    api_key_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """For `server`: the environment variable that holds the servers' key, which is written down nowhere."""
     model: ModelName | None = None
     """A model's name, or a folder relative to the config file; for `embedded` only where another one is meant."""
     revision: str | None = None
@@ -128,6 +130,8 @@ class TeacherConfig(Frozen):
             raise ValueError('engine server needs base_urls, for example ["http://127.0.0.1:8000/v1"]')
         if self.engine != "server" and self.base_urls:
             raise ValueError(f"base_urls is for engine server; engine {self.engine} takes none")
+        if self.engine != "server" and self.api_key_variable is not None:
+            raise ValueError(f"api_key_variable is for engine server; engine {self.engine} takes none")
         if self.engine != "embedded" and self.model is None:
             raise ValueError(f"engine {self.engine} needs model: a name or a folder")
         if self.early_stop and not self.logprobs and self.engine != "embedded":

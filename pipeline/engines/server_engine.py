@@ -38,6 +38,7 @@ class ServerSettings:
     marks: tuple[str, str] = ("<think>", "</think>")
     """Between which the servers' reasoning field is put in front of the text."""
     times: PoolTimes = field(default_factory=PoolTimes)
+    api_key: str | None = field(default=None, repr=False)
 
 
 class ServerEngine:
@@ -105,7 +106,8 @@ class ServerEngine:
         self.close()
 
     async def _open_pool(self) -> ServerPool:
-        return ServerPool(self._settings.base_urls, self._settings.max_in_flight, self._settings.times)
+        own = self._settings
+        return ServerPool(own.base_urls, own.max_in_flight, own.times, own.api_key)
 
     async def _close_pool(self) -> None:
         for task in self._asking:

@@ -101,7 +101,13 @@ class _Asked:
 class ServerPool:
     """Posts JSON to one of several servers, with retries; to be used inside one event loop."""
 
-    def __init__(self, base_urls: Sequence[str], max_connections: int, times: PoolTimes | None = None) -> None:
+    def __init__(
+        self,
+        base_urls: Sequence[str],
+        max_connections: int,
+        times: PoolTimes | None = None,
+        api_key: str | None = None,
+    ) -> None:
         self._servers = [Server(url.rstrip("/")) for url in base_urls]
         self._times = times or PoolTimes()
         self._random = random.Random()  # noqa: S311 - jitter
@@ -109,6 +115,7 @@ class ServerPool:
             connector=aiohttp.TCPConnector(limit=max_connections),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_SECONDS),
             trust_env=False,
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
         )
         self._troubled_since: float | None = None
         """The first trouble since the last answer of any server."""

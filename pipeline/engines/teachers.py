@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from tracewright.pipeline.engines.checkpoint import CheckpointIdentity, identify
 from tracewright.pipeline.engines.server_engine import ServerEngine, ServerSettings
 from tracewright.pipeline.engines.steady_engine import SteadyEngine
 from tracewright.pipeline.engines.vllm_engine import VllmEngine, VllmSettings
-from tracewright.schemas import TeacherRef
+from tracewright.schemas import ConfigError, TeacherRef
 
 
 class RunningTeacher:
@@ -22,6 +23,7 @@ class RunningTeacher:
 
     Raises:
         MissingInputError: the model's folder is not a checkpoint.
+        ConfigError: the variable that holds the servers' key is not set.
     """
 
     def __init__(self, config: TeacherConfig, log: Path) -> None:
@@ -122,7 +124,16 @@ def vllm_settings(config: TeacherConfig) -> VllmSettings:
 
 
 def server_settings(config: TeacherConfig) -> ServerSettings:
-    """What the config means for a pool of servers."""
+    """What the config means for a pool of servers.
+
+    Raises:
+        ConfigError: the variable that holds their key is not set.
+    """
+    name = config.api_key_variable
+    if name is not None and not os.environ.get(name):
+        raise ConfigError(
+            f"teacher.api_key_variable names {name}, which is not set: export {name}=KEY and run it again"
+        )
     return ServerSettings(
         base_urls=config.base_urls,
         model=str(config.model),
@@ -132,6 +143,7 @@ def server_settings(config: TeacherConfig) -> ServerSettings:
         max_in_flight=config.max_in_flight,
         deadline_seconds=config.deadline_seconds,
         marks=(config.reasoning.open, config.reasoning.close),
+        api_key=os.environ[name] if name is not None else None,
     )
 
 

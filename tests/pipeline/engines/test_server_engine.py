@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from tracewright.pipeline.config import TeacherConfig
 from tracewright.pipeline.engines import server_health, server_pool
 from tracewright.pipeline.engines.base import Completion, Failure, Request
 from tracewright.pipeline.engines.server_engine import ServerEngine, ServerSettings
 from tracewright.pipeline.engines.server_pool import PoolTimes
-from tracewright.schemas import EngineError, FinishReason, Sampling
+from tracewright.pipeline.engines.teachers import server_settings
+from tracewright.schemas import ConfigError, EngineError, FinishReason, Sampling
 
 
 class Server(BaseHTTPRequestHandler):
@@ -28,11 +30,13 @@ class Server(BaseHTTPRequestHandler):
     statuses: dict[BaseServer, int] = {}
     """What a server answers to everything."""
     released = threading.Event()
+    keys: set[str | None] = set()
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         question = body["messages"][-1]["content"]
         Server.seen[question] += 1
+        Server.keys.add(self.headers.get("Authorization"))
         Server.served[self.server] += 1
         if self.server in Server.statuses:
             self.reply(Server.statuses[self.server], {"error": "planted"})
@@ -111,6 +115,7 @@ def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def servers() -> Iterator[list[ThreadingHTTPServer]]:
     Server.seen.clear()
+    Server.keys.clear()
     Server.served.clear()
     Server.released.clear()
     two = [start(), start()]
@@ -132,6 +137,19 @@ def ask(*urls: str, questions: list[str], logprobs: int = 0, **settings: Any) ->
     own = ServerSettings(urls, "m", Sampling(), max_tokens=8, logprobs=logprobs, max_in_flight=4, **settings)
     with ServerEngine(own) as engine:
         return {result.key: result for result in engine.stream(Request(q, q, 0) for q in questions)}
+
+
+def test_servers_get_the_key_that_a_variable_holds(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY", "secret")
+    config = TeacherConfig(engine="server", base_urls=(url,), model="m", api_key_variable="A_KEY")
+    settings = server_settings(config)
+    assert "secret" not in f"{settings}{config.model_dump_json()}"
+    with ServerEngine(settings) as engine:
+        (answered,) = engine.stream([Request("1+1", "1+1", 0)])
+    assert isinstance(answered, Completion) and Server.keys == {"Bearer secret"}
+    monkeypatch.delenv("A_KEY")
+    with pytest.raises(ConfigError, match="A_KEY, which is not set"):
+        server_settings(config)
 
 
 def test_every_request_gets_its_answer(url: str) -> None:

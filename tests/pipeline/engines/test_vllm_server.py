@@ -15,8 +15,10 @@ import psutil
 import pytest
 
 from tracewright.pipeline.engines import embedded
+from tracewright.pipeline.engines.base import Completion, Request
+from tracewright.pipeline.engines.server_engine import ServerEngine, ServerSettings
 from tracewright.pipeline.engines.vllm_server import check_address, format_arguments
-from tracewright.schemas import InputError
+from tracewright.schemas import InputError, Sampling
 
 TRACEWRIGHT = str(Path(sys.executable).with_name("tracewright"))
 TEACHER = Path(embedded.__file__).parent
@@ -53,6 +55,11 @@ def test_it_answers_with_the_models_template_and_leaves_nothing_behind(tmp_path:
         answer = httpx.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=question, timeout=60)
         assert answer.json()["choices"][0]["message"]["content"].endswith("#### 33")
         assert httpx.get(f"http://127.0.0.1:{port}/health").is_success
+        settings = ServerSettings((f"http://127.0.0.1:{port}/v1",), "small", Sampling(), max_tokens=300, logprobs=3)
+        with ServerEngine(settings) as engine:
+            (made,) = engine.stream([Request("key", "12+7*3", 0)])
+        assert isinstance(made, Completion) and made.token_ends and made.token_logprobs and made.top_logprobs
+        assert made.token_ends[-1] == len(made.text), "the end token is among vLLM's logprobs, and not in its text"
         os.kill(server.pid, ending)
         server.wait(STOP_SECONDS)
     assert children
