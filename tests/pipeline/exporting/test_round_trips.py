@@ -66,7 +66,12 @@ CHAT = [
         "license": "MIT",
         "source": "somewhere",
     },
-    {"messages": [{"role": "user", "content": "Äpfel? 𝔁"}, {"role": "assistant", "content": 'Line "one",\nline two.'}]},
+    {
+        "messages": [
+            {"role": "user", "content": "Äpfel? 𝔁"},
+            {"role": "assistant", "content": 'Line "one", done.\nLine two.'},
+        ]
+    },
 ]
 
 
