@@ -24,6 +24,8 @@ MAX_PRECISION_DIGITS = 3_000
 """Decimal digits of a numeric evaluation, chosen by how far apart the magnitudes in the expression are."""
 MAX_NUMERIC_WORK = 10_000.0
 """Operations at 50 digits of one numeric evaluation; one at 3,000 digits counts for 91. Some 100 ms."""
+MAX_COMPARISON_MS = 600.0
+"""Estimated work of all evaluations of one comparison; with it a case in the calling thread ends well within 3 s."""
 MAX_WORKER_MEMORY_BYTES = 512 * 1024**2
 """Address space of a worker or a tested program."""
 MAX_WORKER_CASES = 500

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from tracewright.pipeline.verify.evaluation.numeric import BASE_DIGITS
-from tracewright.pipeline.verify.evaluation.sampling import samples, variables_of
+from tracewright.pipeline.verify.evaluation.sampling import samples, variables_of, whole_symbols
 from tracewright.pipeline.verify.evaluation.values import Finding, Point, Truth, same_value
 from tracewright.pipeline.verify.failures import LimitError, UndecidedError
 from tracewright.pipeline.verify.grammar.atoms import multiply
@@ -91,7 +91,7 @@ def _differ_by_factor(f: Node, g: Node, functions: frozenset[str], *, needs_posi
     if not names:
         # Two constants always differ by a factor.
         return same_value(f, g, functions).truth is Truth.SAME
-    for point in samples(names, frozenset()):
+    for point in samples(names, (whole_symbols(f) | whole_symbols(g)) & names):
         f_q, g_q = substitute(f, point), substitute(g, point)
         signs = _sign(f_q, functions), _sign(g_q, functions)
         if 0 in signs or None in signs:

@@ -11,6 +11,7 @@ from tracewright.pipeline.verify.comparison.compare import compare_answers
 from tracewright.pipeline.verify.comparison.normal_text import same_words
 from tracewright.pipeline.verify.comparison.short_text import compare_texts
 from tracewright.pipeline.verify.comparison.units import read_unit
+from tracewright.pipeline.verify.evaluation.budget import begin_comparison
 from tracewright.pipeline.verify.evaluation.values import Algebra, Finding, Truth
 from tracewright.pipeline.verify.failures import LimitError, UnreadableError
 from tracewright.pipeline.verify.grammar.nodes import Apply, Listing, Node, Number, Quantity, Words, walk
@@ -62,6 +63,7 @@ def compare_mathematics(gold: str, given: str, policy: Policy, algebra: Algebra 
     if clocks[0] and clocks[1]:
         same = policy.time == "clock" and same_clock(clocks[0], clocks[1])
         return Finding(Truth.SAME if same else Truth.DIFFERENT, "time")
+    begin_comparison()
     try:
         return _compare_readings(gold, given, policy, algebra)
     except RecursionError:

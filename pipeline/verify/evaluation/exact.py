@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Mapping
 from fractions import Fraction
 
+from tracewright.pipeline.verify.evaluation.budget import current_budget
 from tracewright.pipeline.verify.evaluation.rational import OPERATIONS
 from tracewright.pipeline.verify.failures import LimitError, UndecidedError
 from tracewright.pipeline.verify.grammar.nodes import Apply, Call, Node, Number, Symbol
 from tracewright.pipeline.verify.limits import MAX_NUMBER_BITS, MAX_SUM_TERMS, MAX_WORK
 
 _WORD_BITS = 30
+_MS_PER_WORK = 30 / MAX_WORK
 _OPERATION_WORK = 200
 """What an operation on small numbers costs, in the unit of `MAX_WORK`."""
 
@@ -29,6 +31,7 @@ class ExactEvaluator:
         self._salt = salt
         self._work = 0
         self._terms = 0
+        self._budget = current_budget()
 
     def value(self, node: Node) -> Fraction:
         """The value.
@@ -72,7 +75,9 @@ class ExactEvaluator:
 
     def _charge(self, value: Fraction) -> None:
         words = (value.numerator.bit_length() + value.denominator.bit_length()) // _WORD_BITS + 1
-        self._work += words * words + _OPERATION_WORK
+        work = words * words + _OPERATION_WORK
+        self._work += work
+        self._budget.spend(work * _MS_PER_WORK)
         if words * _WORD_BITS > 2 * MAX_NUMBER_BITS:
             raise LimitError(f"a number has more than {MAX_NUMBER_BITS} bits")
         if self._work > MAX_WORK:

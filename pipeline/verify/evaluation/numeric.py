@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from tracewright.pipeline.verify.evaluation.budget import current_budget
 from tracewright.pipeline.verify.evaluation.exact import ExactEvaluator, unknown_value
 from tracewright.pipeline.verify.evaluation.numeric_functions import numeric_functions
 from tracewright.pipeline.verify.failures import LimitError, UndecidedError
@@ -21,6 +22,10 @@ _MAX_EXPONENT_BITS = 40_000
 _PERIODIC = ("sin", "cos", "tan", "cot", "sec", "csc", "exp", "sinh", "cosh", "tanh", "coth")
 _MAX_ARGUMENT_BITS = {**dict.fromkeys(_PERIODIC, 2_000), "factorial": 20, "double_factorial": 20, "binomial": 20}
 """Magnitude of a function's argument, as a power of two: more would need as many digits, or give too large a value."""
+_GAMMA = frozenset({"factorial", "double_factorial", "binomial"})
+_MAX_GAMMA_DIGITS = 300
+"""At 3,000 digits the first gamma function takes 5 s."""
+_MS_PER_WORK = 100 / MAX_NUMERIC_WORK
 _CANCELLING = frozenset({"+", "sin", "cos"})
 _NOISE_BITS = 50
 """Bits of a value that rounding on the way may have spoilt."""
@@ -56,6 +61,7 @@ class NumericEvaluator:
         self._natural_log = natural_log
         self._terms = 0
         self._work = 0.0
+        self._budget = current_budget()
         self._operation_work = 1 + (digits / 100) ** 2 / 10
         self._operations = numeric_functions(self.context, natural_log=natural_log)
 
@@ -100,6 +106,7 @@ class NumericEvaluator:
 
     def _note(self, value: Any) -> None:
         self._work += self._operation_work
+        self._budget.spend(self._operation_work * _MS_PER_WORK)
         if self._work > MAX_NUMERIC_WORK:
             raise LimitError("the numeric value takes too much work")
         magnitude = abs(value)
@@ -133,6 +140,8 @@ class NumericEvaluator:
         arguments = [self._value(argument) for argument in node.arguments]
         if node.name in _MAX_ARGUMENT_BITS:
             self._check_argument(arguments[0], _MAX_ARGUMENT_BITS[node.name])
+        if node.name in _GAMMA and self.context.dps > _MAX_GAMMA_DIGITS and not all(map(self.context.isint, arguments)):
+            raise LimitError(f"a factorial of no whole number to more than {_MAX_GAMMA_DIGITS} digits")
         if node.name == "^":
             return self._power(*arguments)
         result = operation(*arguments)

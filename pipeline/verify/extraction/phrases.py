@@ -7,7 +7,7 @@ import re
 from tracewright.pipeline.verify.extraction.spans import formulas_in
 
 _CLAUSE = re.compile(
-    r"(?:,\s*(?:is|are|was|were)|[\s,;(]+(?:because|since|which|i\.?e|that is|equivalently|"
+    r"(?:,\s*(?:is|are|was|were)|(?<![\s,;(])[\s,;(]+(?:because|since|which|i\.?e|that is|equivalently|"
     r"so|thus|therefore|hence|but|not|rather than|instead of|as required|as desired|"
     r"the same|including|only|"
     r"where|is the|are the|and (?:an?|the) (?!half|third|quarter)|and (?![A-Za-z]\s?[=<>(])(?=[A-Za-z]{2})\w+))\b",

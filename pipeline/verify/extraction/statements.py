@@ -137,10 +137,12 @@ def _chosen(text: str, spans: list[Span]) -> Span:
 
 def _without_asides(text: str) -> str:
     """The text without notes behind the answer, grounds, numbers of steps and remarks in parentheses."""
+    # First of all: some of the patterns below go over a run of spaces from each of its places.
+    text = _SPACES.sub(" ", text)
     aside = _ASIDE.search(text)
     aside = None if aside and retracted(text[aside.end() :]) else aside
     text = _without_grounds(_QUESTION.sub("", text[: aside.start()] if aside else text))
-    text = _CONTRAST.sub(r"\g<unit>", _ENUMERATION.sub("", _SPACES.sub(" ", text)))
+    text = _CONTRAST.sub(r"\g<unit>", _ENUMERATION.sub("", text))
     return _REMARK.sub(lambda found: "" if _is_remark(found["inside"]) else found.group(), text)
 
 

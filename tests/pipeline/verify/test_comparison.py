@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracewright.pipeline.verify import verify_answer
+from tracewright.pipeline.verify.evaluation.budget import begin_comparison, current_budget
+from tracewright.pipeline.verify.evaluation.numeric import NumericEvaluator
+from tracewright.pipeline.verify.evaluation.values import Truth, same_value
+from tracewright.pipeline.verify.failures import LimitError
+from tracewright.pipeline.verify.grammar.parser import parse_answer
+from tracewright.pipeline.verify.limits import MAX_COMPARISON_MS
 from tracewright.schemas import Outcome
 
 NUMBERS = st.integers(-(10**25), 10**25)
@@ -57,3 +64,20 @@ def test_texts_that_no_encoding_can_hold_get_a_verdict() -> None:
     verdict = verify_answer("\ud800", "x\udfff")
     assert verdict.outcome is not Outcome.CORRECT
     assert verdict.model_dump_json()
+
+
+def test_all_evaluations_of_a_comparison_share_one_budget() -> None:
+    begin_comparison()
+    current_budget().spend(MAX_COMPARISON_MS)
+    finding = same_value(parse_answer("x + 1"), parse_answer("1 + x"), frozenset())
+    assert (finding.truth, finding.reason) == (Truth.REFUSED, "the comparison takes too much work")
+    begin_comparison()
+    assert same_value(parse_answer("x + 1"), parse_answer("1 + x"), frozenset()).truth is Truth.SAME
+
+
+def test_a_gamma_function_is_worked_out_to_few_digits_only() -> None:
+    value = parse_answer("(7/3)!")
+    assert NumericEvaluator(50, {}, frozenset()).value(value) > 2
+    with pytest.raises(LimitError, match="300 digits"):
+        NumericEvaluator(1000, {}, frozenset()).value(value)
+    assert NumericEvaluator(1000, {}, frozenset()).value(parse_answer("5!")) == 120

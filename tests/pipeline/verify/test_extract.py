@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,10 @@ def test_a_long_text_of_any_one_piece_is_read_in_linear_time() -> None:
     slow: list[tuple[float, str, str]] = []
     for piece in pieces:
         for kind in ("math", "choice", "text"):
-            verdict = verify_answer("7", piece * (10_000 // len(piece)) + " 3", kind=kind)
-            slow += [(verdict.seconds, piece, kind)] if verdict.seconds > 1.5 else []
+            for start in ("", "1"):
+                # Processor time: on a machine that others use, the clock says nothing of this process.
+                started = time.process_time()
+                verify_answer("7", start + piece * (10_000 // len(piece)) + " 3", kind=kind)
+                seconds = time.process_time() - started
+                slow += [(seconds, start + piece, kind)] if seconds > 1.5 else []
     assert slow == []
