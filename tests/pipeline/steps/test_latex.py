@@ -46,9 +46,9 @@ def test_changed_results_are_found() -> None:
             text = solution["text"][: match.end(1) - 1] + digit + solution["text"][match.end(1) :]
             planted += 1
             found += first_failed_step(check_steps(solution["question"], cut(text))) is not None
-    # An equation with a name may be a condition: no digit makes it false.
+    # An equation with a name may be a condition: not every digit makes it false.
     assert planted >= 100
-    assert found / planted >= 0.7
+    assert found / planted >= 0.8
 
 
 def test_no_cut_inside_a_formula() -> None:
