@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tracewright.distill.ablation_report import AblationReport, make_report, wri
 from tracewright.distill.ablation_worker import run_job
 from tracewright.distill.config import DistillConfig
 from tracewright.flows.progress import StageProgress, show_progress
+from tracewright.pipeline.engines.lifeline import end_group_with_parent
 from tracewright.pipeline.release import open_release
 from tracewright.schemas import Problem
 
@@ -56,7 +58,7 @@ def _run(
     found: dict[Path, tuple[Job, list[bool]]] = {}
     with (
         show_progress() as progress,
-        multiprocessing.get_context("spawn").Pool(config.ablation.workers) as pool,
+        multiprocessing.get_context("spawn").Pool(config.ablation.workers, end_with_run, (os.getpid(),)) as pool,
     ):
         stage = StageProgress(progress, name, len(jobs))
         for job, solved in pool.imap_unordered(_Task(asked, tuning), jobs):
@@ -64,6 +66,12 @@ def _run(
             stage.update(len(found), f"{job.arm.value}: {sum(solved) / len(solved):.1%} solved")
         stage.finish(len(jobs), f"{len({job.arm for job in jobs})} arms")
     return [found[job.folder] for job in jobs]
+
+
+def end_with_run(run_pid: int) -> None:
+    """A worker's first act: a pool's workers hold each other's pipes open and would wait for ever for a killed run."""
+    os.setsid()
+    end_group_with_parent(run_pid)
 
 
 class _Task:
