@@ -101,7 +101,8 @@ class _Run:
             while not self.waiting and (row := next(rows, None)) is not None:
                 self._read(row)
             if self.waiting and (limit := find_limit(self.counts, self.teaching, len(self.in_flight))):
-                self.counts.stopped = f"{limit} is used up"
+                begun = self.counts.results or self.in_flight
+                self.counts.stopped = f"{limit} is used up" if begun else f"{limit} has no room for a single request"
             elif self.waiting:
                 self.counts.stopped = None
                 yield self._begin(*self.waiting.popleft())

@@ -78,6 +78,11 @@ def test_a_budget_stops_cleanly_and_the_next_run_goes_on(
     assert rest.stopped is None and (rest.present, rest.traces) == (counts.traces, 60 - counts.traces)
 
 
+def test_a_budget_below_a_single_request_says_so(write_config: Write, generate: Generate, tmp_path: Path) -> None:
+    counts = generate(write_config(tmp_path, problems=3, max_tokens=2_000, extra={"budget": {"tokens": 1_000}}))
+    assert (counts.results, counts.stopped) == (0, "the budget of 1,000 tokens has no room for a single request")
+
+
 def test_a_time_budget_lets_what_is_in_flight_finish(write_config: Write, generate: Generate, tmp_path: Path) -> None:
     counts = generate(write_config(tmp_path, extra={"budget": {"seconds": 0.05}}, max_in_flight=4))
     assert "budget of 0 s" in str(counts.stopped) and 4 <= counts.traces < 60 and counts.failed == 0
