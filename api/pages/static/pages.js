@@ -1,4 +1,4 @@
-// The pages' one module. Everything works on what the server rendered; what changes something goes to the JSON API.
+// The pages' one module works on what the server rendered; what changes something goes to the JSON API.
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -43,7 +43,7 @@ async function api(method, url, body, { key, etag } = {}) {
 	const content = await reply.json().catch(() => null);
 	if (reply.ok) return { content, etag: reply.headers.get("ETag") };
 	if (reply.status === 403) {
-		// Signed in again in another tab: the session's CSRF token is another one now.
+		// Signed in again in another tab: the CSRF token is another one.
 		const session = await fetch("/v1/sessions/current").then((found) => found.json());
 		if (session.name === user && session.csrf_token !== csrf) {
 			csrf = session.csrf_token;
@@ -59,10 +59,12 @@ async function fetchPage(url, signal) {
 	return { page: parse(await reply.text()), url: reply.url, ok: reply.ok };
 }
 
-// Parts of a page are replaced by those of another address, so that the rest (focus, drafts, scrolling) stays.
+// Parts of a page are replaced by those of another address; the rest (focus, drafts, scrolling) stays.
 const FOCUSABLE = "a[href], button, input, select, summary, [tabindex]";
-let swapping;
+let swapping, asked;
 async function swap(url, { push = true, isTyping, isQuiet } = {}) {
+	if (isTyping && asked === url) return;
+	asked = url;
 	swapping?.abort();
 	swapping = new AbortController();
 	const parts = $$("[data-part]");
@@ -195,7 +197,7 @@ function light({ target }) {
 }
 addEventListener("pointerover", light);
 
-// What was judged and is not acknowledged yet lies in this browser, each judgement under a key of its own.
+// What was judged and not yet acknowledged lies in this browser, each judgement under a key of its own.
 const unkept = new Map();
 const read = (name) => JSON.parse(unkept.get(name) ?? localStorage.getItem(name));
 const drop = (name) => (unkept.delete(name), localStorage.removeItem(name));
@@ -236,7 +238,7 @@ async function flush() {
 	isSending = false;
 	showRefused();
 }
-// What becomes of a judgement that did not get through; whether to go on with the next.
+// What becomes of a judgement that did not get through; true to go on with the next.
 function settle(item, error) {
 	const { status } = error;
 	if (status === 409 && item.body.lease) {
@@ -310,7 +312,7 @@ class Bench {
 		if (!ok) throw new Refused(500, "The trace could not be read.");
 		return { trace: lease.trace_id, lease, node: document.adoptNode($("article", page)) };
 	}
-	// Two traces ahead, so that the next one is painted at once.
+	// Two traces ahead: the next one is painted at once.
 	async fill() {
 		if (this.isFilling || this.isEmpty || !this.queue) return;
 		this.isFilling = true;
@@ -470,7 +472,7 @@ class Bench {
 			this.show(this.current, false);
 			return this.select(at);
 		}
-		if (!last) return tell("", "There is nothing to undo.");
+		if (!last) return tell("", "Nothing to undo.");
 		if (read(OUT + last.key) && !isSending) drop(OUT + last.key);
 		else if (!(await this.takeBack(last))) return;
 		this.done.pop();

@@ -105,6 +105,21 @@ def test_a_wrong_filter_says_where_it_is_wrong(live):
     assert box.get_attribute("aria-invalid") is None
 
 
+def test_what_is_asked_for_is_shown_however_long_it_takes(live):
+    """What is still being typed is asked for after a while too, and must not take its place."""
+    visitor, held = live.visit("vera"), []
+    visitor.page.clock.install()
+    page = visitor.go("/explore")
+    page.route("**/explore?where=**", lambda route: held.append(route) if not held else route.continue_())
+    box = page.get_by_role("combobox", name="Filter")
+    box.fill("confidence = 2")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Show").click()
+    page.clock.run_for(1_000)
+    held[0].continue_()
+    page.get_by_role("alert").wait_for()
+
+
 def test_search_finds_words_of_the_reasoning(live):
     page = live.visit("vera").go("/explore")
     page.wait_for_function(
