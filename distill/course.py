@@ -117,6 +117,7 @@ def _read_shape(
             f"{teacher.identity.tokenizer_hash}; expected the same one: distributions over other tokens can't be "
             "compared. Name a student of the teacher's family"
         )
+    _check_sizes(sizes, checkpoint, teacher)
     kinds = str(sizes.get("model_type")), str(teacher.config.model_type)
     warnings = (
         f"the student is a {kinds[0]} model and its teacher a {kinds[1]}: maps and states of layers that do different "
@@ -128,6 +129,20 @@ def _read_shape(
         intermediate_size=sizes["intermediate_size"],
     )
     return shape, warnings if kinds[0] != kinds[1] else ()
+
+
+def _check_sizes(sizes: dict[str, Any], checkpoint: Path, teacher: LoadedTeacher) -> None:
+    missing = [name for name in ("num_hidden_layers", "hidden_size", "intermediate_size") if name not in sizes]
+    if missing:
+        raise InputError(
+            f"{checkpoint / 'config.json'} has no {', '.join(missing)}, expected a decoder that writes text, Llama's "
+            "or Qwen's for example: name another student"
+        )
+    if int(sizes.get("vocab_size", 0)) < teacher.vocabulary:
+        raise InputError(
+            f"the student {checkpoint} has {sizes.get('vocab_size', 0)} tokens, its tokenizer {teacher.vocabulary}; "
+            "expected at least as many: name an intact checkpoint"
+        )
 
 
 def _identify(

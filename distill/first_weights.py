@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM
 
 from tracewright.distill.checkpoint import read_config
@@ -63,8 +64,9 @@ def load_model(folder: Path) -> Any:
     read_config(folder)
     try:
         return AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, use_safetensors=True)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder} can't be loaded ({error}): name the folder of an intact checkpoint") from error
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        said = str(error).strip().splitlines()[0]
+        raise InputError(f"{folder} can't be loaded ({said}): name the folder of an intact checkpoint") from error
 
 
 def _adapt(model: Any, config: LoraConfig) -> Untrained:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from tracewright.distill.batches import IGNORED, collate
@@ -54,9 +55,10 @@ def load_teacher(name: str, *, weights: bool = True) -> LoadedTeacher:
         config = AutoConfig.from_pretrained(source)
         model = AutoModelForCausalLM.from_pretrained(source, dtype="auto", use_safetensors=True) if weights else None
         tokenizer = AutoTokenizer.from_pretrained(source)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        said = str(error).strip().splitlines()[0]
         raise InputError(
-            f"the teacher {name} can't be loaded ({error}): name a folder that holds a checkpoint"
+            f"the teacher {name} can't be loaded ({said}): name a folder that holds a checkpoint"
         ) from error
     return LoadedTeacher(name, config, model and model.eval().requires_grad_(False), tokenizer, identity)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -202,3 +203,32 @@ def test_a_config_names_one_size() -> None:
     shape = {"layers": 2, "hidden_size": 32, "intermediate_size": 64}
     with pytest.raises(ValueError, match="share and shape both say how large the student is: leave one out"):
         DistillConfig.model_validate({"release": "r", "out": "o", "student": {"share": 0.05, "shape": shape}})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vocab_size": 20}, r"student .* has 20 tokens, its tokenizer 28; expected at least as many"),
+        ({"hidden_size": 64}, r"student can't be loaded \(.*: name the folder of an intact checkpoint"),
+        ({"intermediate_size": None}, r"config\.json has no intermediate_size, expected a decoder that writes text"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_is_refused(
+    make_config: MakeConfig, finished: Finished, tmp_path: Path, change: dict[str, int | None], message: str
+) -> None:
+    shutil.copytree(finished[2], tmp_path / "student")
+    known = json.loads((tmp_path / "student" / "config.json").read_text()) | change
+    written = {name: value for name, value in known.items() if value is not None}
+    (tmp_path / "student" / "config.json").write_text(json.dumps(written))
+    with pytest.raises(InputError, match=message):
+        train_student(make_config(student={"checkpoint": tmp_path / "student"}), tmp_path / "s")
+
+
+def test_a_checkpoint_whose_weights_are_cut_off_is_refused(
+    make_config: MakeConfig, finished: Finished, tmp_path: Path
+) -> None:
+    shutil.copytree(finished[2], tmp_path / "student")
+    weights = tmp_path / "student" / WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(InputError, match=r"can't be loaded \(.*: name the folder of an intact checkpoint"):
+        train_student(make_config(student={"checkpoint": tmp_path / "student"}), tmp_path / "s")
