@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
-from deltalake import DeltaTable, Schema
-from deltalake.exceptions import DeltaError
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError, DeltaError
 from pydantic import BaseModel
 
 from tracewright.pipeline.store.disk import (
@@ -97,10 +97,16 @@ class ModelTable(Generic[ModelT]):
         make_folder(self.path)
         with explain_delta_errors(self.path, "creating the table"):
             schema = Schema.from_arrow(self.kind.schema.remove_metadata())
-            options = delta_options(self.path)
-            DeltaTable.create(
-                str(self.path), schema=schema, mode="ignore", configuration=_CONFIGURATION, storage_options=options
-            )
+            options: dict[str, Any] = {"configuration": _CONFIGURATION, "storage_options": delta_options(self.path)}
+            once = CommitProperties(max_commit_retries=0)
+            try:
+                DeltaTable.create(str(self.path), schema=schema, mode="ignore", commit_properties=once, **options)
+            except CommitFailedError:
+                # Delta looks whether the table is there and then makes it: of two at once, one fails, or makes it again
+                # on top of the first where it may try twice.
+                if not self.exists():
+                    raise
+                self._check_columns()
             self.sync_log(0)
         reach(Failpoint.TABLE_CREATED)
 

@@ -6,14 +6,18 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pyarrow.parquet as pq
 import pytest
 
 from tracewright.pipeline.filter import parse_filter
 from tracewright.pipeline.store import ShardLimits, Store
+from tracewright.pipeline.store.store import TRACES
+from tracewright.pipeline.store.table import ModelTable
 from tracewright.schemas import (
     SCHEMA_VERSION,
     Attempt,
@@ -42,6 +46,19 @@ def test_traces_come_back_as_they_went_in(store: Store, plant_traces: Callable[.
     assert list(store.iter_traces()) == traces
     assert from_table(Trace, store.read_table()) == traces
     assert store.trace_ids() == {trace.trace_id for trace in traces}
+
+
+def test_writers_that_make_one_table_at_the_same_moment_all_find_it(tmp_path: Path) -> None:
+    def make(table: ModelTable[Trace]) -> None:
+        together.wait()
+        table.create()
+
+    with ThreadPoolExecutor(4) as pool:
+        for place in range(20):
+            together = Barrier(4)
+            tables = [ModelTable(tmp_path / str(place), TRACES) for _ in range(4)]
+            list(pool.map(make, tables))
+            assert [table.load().version() for table in tables] == [0] * 4
 
 
 def test_running_again_adds_nothing(store: Store, plant_traces: Callable[..., list[Trace]]) -> None:
