@@ -21,7 +21,8 @@ class Policy(Frozen):
     rounding: Literal["long", "exact", "gold"] = "long"
     """When a decimal may stand for a number that has no finite decimal, such as 10/3 or √2. `long`: when it has at
     least `rounding_digits` significant digits and is that number, rounded or cut. `exact`: never. `gold`: also when
-    the gold answer is a decimal and the given number, rounded to as many places, is it."""
+    the gold answer is a decimal and the given number, rounded to as many places, is it. Whatever it says,
+    0.30000000000000004 is 0.3: what differs only after 15 digits is noise of binary arithmetic."""
     rounding_digits: int = Field(default=8, ge=1, le=1000)
     """See `rounding`. Eight: 0.333 is not 1/3 nor 3.33 10/3, and 0.33333333 is what a calculator shows for 1/3."""
     relative_tolerance: float = Field(default=0.0, ge=0.0, lt=1.0)

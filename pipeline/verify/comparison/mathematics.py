@@ -31,6 +31,7 @@ _COMPOUND = re.compile(
     r"(?P<many>\d+)\s*(?P<larger>[a-z]+)\.?(?:\s*,)?(?:\s+and)?\s+(?P<few>\d+(?:\.\d+)?)\s*(?P<smaller>[a-z]+)\.?"
 )
 _HAS_MATHEMATICS = re.compile(r"[\d=<>+*/^|(){}\[\]\\!'-]")
+_TEXT_COMMAND = re.compile(r"\\(?:text|mbox|mathrm)\s*\{[^\W\d_](?:[^\W\d_]| )*\}")
 _NO_ANSWERS = frozenset({"nan", "null", "n/a", "na", "none of these", "?"})
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _REMARK = re.compile(r"(?<=\d) \((?!or\b|and\b)[A-Za-z][A-Za-z ,]{2,}\)$")
@@ -55,7 +56,8 @@ def compare_mathematics(gold: str, given: str, policy: Policy, algebra: Algebra 
         return Finding(Truth.REFUSED, "text", "the gold answer is none")
     if _SPACE.sub("", gold) == _SPACE.sub("", given):
         return Finding(Truth.SAME, "exact", "as written")
-    if same_words(gold, given, ignore_case=len(gold) > 1) and not _HAS_MATHEMATICS.search(gold):
+    words = _TEXT_COMMAND.sub("", gold)
+    if same_words(gold, given, ignore_case=len(gold) > 1) and not _HAS_MATHEMATICS.search(words):
         return Finding(Truth.SAME, "text", "the same words")
     if not policy.relative_tolerance and _PLAIN_INTEGER.fullmatch(gold) and _PLAIN_INTEGER.fullmatch(given):
         return Finding(Truth.SAME if int(gold) == int(given) else Truth.DIFFERENT, "rational")

@@ -117,6 +117,10 @@ def _last_number_words(text: str) -> str | None:
     *_, last = [None, *NUMBER_WORDS.finditer(text)]
     if last is None or last.group().casefold() == "one":
         return None
+    before = text[max(0, last.start() - _MAX_QUALIFIER_CHARS) : last.start()]
+    qualifier = _DENIAL.search(before) or _QUALIFIER.search(before)
+    if qualifier:
+        return text[last.start() - len(qualifier.group()) : last.end()]
     return f"{last.group()} {before_clause(first_sentence(text[last.end() :]))}".strip()
 
 
