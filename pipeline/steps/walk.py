@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
-
 from tracewright.pipeline.steps.annotations import check_annotation
 from tracewright.pipeline.steps.answers import find_answer
 from tracewright.pipeline.steps.chains import Chain, Comparison, Side
 from tracewright.pipeline.steps.claims import Claim, Finding, make_claim, quote, summarize
 from tracewright.pipeline.steps.comparison import compare
-from tracewright.pipeline.steps.contradictions import find_contradiction
 from tracewright.pipeline.steps.corrections import withdraw_within
 from tracewright.pipeline.steps.definitions import check_template, is_miscopied
 from tracewright.pipeline.steps.equations import IDENTITY
 from tracewright.pipeline.steps.evaluation import evaluate
-from tracewright.pipeline.steps.excuses import Place, excuse, is_denied
+from tracewright.pipeline.steps.excuses import Place, excuse
 from tracewright.pipeline.steps.final import check_answer
 from tracewright.pipeline.steps.memory import Memory, Standing
 from tracewright.pipeline.steps.miscopies import check_copies
 from tracewright.pipeline.steps.reading import MAX_STEP_CHARACTERS, StepReading, read_step
-from tracewright.pipeline.steps.solutions import Condition, find_conflict, read_condition
+from tracewright.pipeline.steps.refutation import Refuter
 from tracewright.pipeline.steps.sources import find_references, find_sources
 from tracewright.pipeline.steps.trees import Name, Operation, iterate_nodes
 from tracewright.pipeline.steps.values import Number, UndefinedValueError
@@ -29,12 +26,6 @@ from tracewright.schemas import CheckOutcome, StepCheck
 MAX_CLAIMS_PER_STEP = 400
 _NO_CONTINUATION = {"", ")", "]", "}"}
 """What stands before a relation that continues nothing."""
-_SENTENCE_REACH = 100
-"""Characters before an equation in which its sentence is looked for."""
-_CASES = re.compile(r"\b(?:or|either)\b", re.IGNORECASE)
-"""Where these stand, two equations may be two cases of one unknown."""
-_CASES_REACH = 60
-_SENTENCE_END = re.compile(r"[.!?]\s")
 _LOST_CHAIN = "the step goes on from a line that is no expression"
 
 
@@ -61,8 +52,7 @@ class _StepWalk:
         self._depends: set[int] = set()
         self._results: list[Number] = []
         self._lost_chain = False
-        self._condition: tuple[Condition, int, int] | None = None
-        """The last equation with names, where it begins and where its chain ends."""
+        self._refuter = Refuter(text, is_formula=reading.has_formulas)
 
     def run(self) -> Finding:
         self._memory.has_formulas = self._memory.has_formulas or self._reading.has_formulas
@@ -197,40 +187,10 @@ class _StepWalk:
         comparison = self._derive(left, relation, right, comparison)
         if relation == "=" and chain.modulus is None:
             where = Place(self._text, offset, left, right, None, "", self._following)
-            if comparison.outcome is CheckOutcome.UNCHECKED:
-                comparison = self._refute(comparison, where, is_continued=place > 0)
-            comparison = self._compare_conditions(comparison, where, chain.end)
+            comparison = self._refuter.refute(comparison, where, offset + chain.end, is_continued=place > 0)
         if comparison.outcome is not CheckOutcome.FAILS:
             memory.equations.add(left.trees[0], relation, right.trees[0], self._index)
         return comparison
-
-    def _refute(self, comparison: Comparison, place: Place, *, is_continued: bool) -> Comparison:
-        """The failure of an equation that holds for no value of its names, unless its author says so."""
-        start = place.offset + place.left.start
-        before = _SENTENCE_END.split(self._text[max(0, start - _SENTENCE_REACH) : start])[-1]
-        note = find_contradiction(place.left, place.right, before, is_continued=is_continued)
-        return self._fail(comparison, place, note)
-
-    def _compare_conditions(self, comparison: Comparison, place: Place, end: int) -> Comparison:
-        """The failure of an equation that is said to follow from another and can't; `end` is where its chain ends."""
-        start = place.offset + place.left.start
-        before, condition = self._condition, read_condition(place.left, place.right)
-        self._condition = None if condition is None else (condition, start, place.offset + end)
-        if before is None or condition is None:
-            return comparison
-        first, first_start, first_end = before
-        around = self._text[max(0, first_start - _CASES_REACH) : place.offset + place.right.end + _CASES_REACH]
-        if _CASES.search(around):
-            return comparison
-        between = self._text[first_end:start]
-        return self._fail(
-            comparison, place, find_conflict(first, condition, between, is_formula=self._reading.has_formulas)
-        )
-
-    def _fail(self, comparison: Comparison, place: Place, note: str) -> Comparison:
-        if not note or is_denied(place) or "mod" in self._text.lower():
-            return comparison
-        return Comparison(CheckOutcome.FAILS, note=note)
 
     def _check_definition(self, chain: Chain, offset: int) -> None:
         """A name that was defined before must stand for the same expression; else it is defined here."""
