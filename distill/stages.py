@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,9 +40,9 @@ def run_training(
     steps = [stage.steps or config.training.steps for stage in config.stages]
     start: Path | None = None
     warnings: list[str] = []
+    done_in: list[Path] = []
     for number, stage in enumerate(config.stages):
-        if start is not None and stage.has_trace_terms:
-            warnings += check_converged(config.stages[number - 1], start)
+        warnings += _check_trace_terms(config.stages[: number + 1], done_in)
         folder = out.parent / STAGES / out.name / f"{number + 1}-{stage.name}"
         folder.parent.mkdir(parents=True, exist_ok=True)
         part = Part(sum(steps[:number]) / sum(steps), sum(steps[: number + 1]) / sum(steps))
@@ -53,6 +53,7 @@ def run_training(
 
         train_student(own, folder, told, start=start, part=part if len(steps) > 1 else WHOLE, stage=stage)
         start = folder
+        done_in.append(folder)
     assert start is not None  # noqa: S101
     processes = join_processes()
     if processes.is_main:
@@ -72,14 +73,21 @@ def derive_config(config: DistillConfig, stage: StageConfig) -> DistillConfig:
     return config.model_copy(update={"losses": stage.losses, "training": training, "stages": (), "control": False})
 
 
+def _check_trace_terms(stages: Sequence[StageConfig], folders: Sequence[Path]) -> list[str]:
+    """Where the last of these stages is the first with trace terms: whether the attention before it has converged."""
+    *before, stage = stages
+    if not stage.has_trace_terms or any(one.has_trace_terms for one in before):
+        return []
+    attention = [pair for pair in zip(before, folders, strict=True) if pair[0].losses.attention.weight]
+    return check_converged(*attention[-1]) if attention else []
+
+
 def check_converged(stage: StageConfig, folder: Path) -> list[str]:
     """What is to be warned of where trace terms follow this stage.
 
     Raises:
         InputError: it has not converged, and that was required.
     """
-    if stage.has_trace_terms or not stage.losses.attention.weight:
-        return []
     fall = measure_fall(read_losses(folder), stage)
     if fall is not None and fall <= stage.converged.tolerance:
         return []

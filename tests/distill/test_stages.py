@@ -68,6 +68,13 @@ def test_trace_terms_wait_for_a_converged_stage(make_config: MakeConfig, tmp_pat
         run_training(config, tmp_path / "s" / "student")
 
 
+def test_a_stage_between_them_does_not_switch_the_gate_off(make_config: MakeConfig, tmp_path: Path) -> None:
+    between = {"name": "on-policy", "steps": 1, "on_policy": SMALL}
+    config = staged(make_config, {"name": "attention", "steps": 2}, between, "trace")
+    with pytest.raises(InputError, match="attention has not converged"):
+        run_training(config, tmp_path / "s" / "student")
+
+
 @pytest.mark.parametrize(("last", "converged"), [(0.99, True), (0.9, False), (1.2, True)])
 def test_convergence_is_how_much_the_loss_fell_over_the_last_tenth(
     last: float, converged: bool, monkeypatch: pytest.MonkeyPatch
