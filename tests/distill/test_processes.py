@@ -69,7 +69,8 @@ def test_two_processes_have_the_loss_curve_of_one_and_take_up_what_one_left(
     weights = [load_file(tmp_path / name / "student" / "model.safetensors") for name in ("one", "two")]
     assert weights[0].keys() == weights[1].keys()
     for name, value in weights[0].items():
-        assert torch.allclose(weights[1][name], value, atol=0.02 * float(value.abs().max())), name
+        # Muon makes a gradient orthogonal in bfloat16: where it hardly points anywhere, rounding decides.
+        assert float((weights[1][name] - value).norm()) < 0.1 * float(value.norm()), name
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
