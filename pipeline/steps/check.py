@@ -13,7 +13,7 @@ from tracewright.pipeline.steps.question import read_question
 from tracewright.pipeline.steps.walk import check_step
 from tracewright.schemas import CheckOutcome, StepCheck
 
-CHECKER_VERSION = "steps-2"
+CHECKER_VERSION = "steps-3"
 """Stored with every trace; a change of any outcome raises it."""
 
 
