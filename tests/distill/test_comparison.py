@@ -99,7 +99,7 @@ def test_the_output_loss_brought_what_the_student_solves_beyond_the_control() ->
     students = compare(control=tuple(range(30)), student=tuple(range(10)), quantized=tuple(range(11)))
     assert students.output_loss_gain.points == pytest.approx(10.0)
     assert students.quantization_change.points == pytest.approx(-0.5)
-    assert "brought +10.0 points (95 % interval +5.8 to +14.2)" in students.conclusion
+    assert "brought +10.0 points (95 % interval +5.7 to +14.1)" in students.conclusion
     assert "can't tell from nothing" not in students.conclusion
     assert "Int8 changed −0.5 points" in students.conclusion and "26.3 % of the size" in students.conclusion
 
