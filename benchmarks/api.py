@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import os
 import random
 import socket
@@ -120,19 +119,15 @@ def _measure(store: Path, seed: int) -> dict[str, Any]:
 def _run_load(
     url: str, tokens: list[str], ids: list[str], seed: int
 ) -> tuple[dict[str, list[float]], list[str], float]:
-    context = multiprocessing.get_context("spawn")
-    receive, send = context.Pipe(duplex=False)
-    client = context.Process(target=_send_all, args=(url, tokens, ids, seed, send))
-    client.start()
-    found = receive.recv()
-    client.join()
-    return found
+    task = json.dumps({"url": url, "tokens": tokens, "ids": ids, "seed": seed})
+    client = subprocess.run([sys.executable, __file__], input=task, stdout=subprocess.PIPE, text=True, check=True)
+    return tuple(json.loads(client.stdout))
 
 
-def _send_all(url: str, tokens: list[str], ids: list[str], seed: int, send: Any) -> None:
+def _send_all(url: str, tokens: list[str], ids: list[str], seed: int) -> None:
     load = Load(url, tokens, ids, random.Random(seed))
     elapsed = asyncio.run(_send_on_time(load))
-    send.send((dict(load.seconds), load.errors, elapsed))
+    print(json.dumps((dict(load.seconds), load.errors, elapsed)))
 
 
 async def _send_on_time(load: Load) -> float:
@@ -433,3 +428,7 @@ def _timed(work: Callable[[], Any]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
+
+
+if __name__ == "__main__":  # the process that sends the requests
+    _send_all(**json.load(sys.stdin))
