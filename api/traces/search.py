@@ -6,9 +6,11 @@ without waiting for the disk, and filled in the background.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -136,7 +138,9 @@ class SearchIndex:
             for rows in _read_texts(file):
                 if self._stop.is_set():
                     return
+                began = time.monotonic()
                 self._add(rows)
+                self._stop.wait(time.monotonic() - began)  # requests have the other half
             with self._engine.begin() as connection:
                 connection.execute(
                     text(f"INSERT INTO {name} VALUES (:name) ON CONFLICT DO NOTHING"),  # noqa: S608
@@ -152,15 +156,20 @@ class SearchIndex:
                 words = [(row[0], f"{row[1]}\n{row[2]}".replace("\x00", " ")[:MAX_POSTGRES_CHARS]) for row in rows]
                 connection.execute(statement, [{"id": trace_id, "words": word} for trace_id, word in words])
                 return
-            for trace_id, problem, reasoning in rows:
-                added = connection.execute(
-                    text("INSERT INTO documents (trace_id) VALUES (:id) ON CONFLICT DO NOTHING"), {"id": trace_id}
-                )
-                if added.rowcount:
-                    connection.execute(
-                        text("INSERT INTO texts (rowid, problem, reasoning) VALUES (last_insert_rowid(), :p, :r)"),
-                        {"p": problem, "r": reasoning},
-                    )
+            asked = json.dumps([row[0] for row in rows])
+            there = connection.exec_driver_sql(
+                "SELECT trace_id FROM documents WHERE trace_id IN (SELECT value FROM json_each(?))", (asked,)
+            )
+            known = {row[0] for row in there}
+            new = list({row[0]: row for row in rows if row[0] not in known}.values())
+            if not new:
+                return
+            # Many rows a statement: one by one, the statements' Python kept requests waiting while a store was indexed.
+            connection.exec_driver_sql("INSERT INTO documents (trace_id) VALUES (?)", [(row[0],) for row in new])
+            connection.exec_driver_sql(
+                "INSERT INTO texts (rowid, problem, reasoning) SELECT id, ?, ? FROM documents WHERE trace_id = ?",
+                [(problem, reasoning, trace_id) for trace_id, problem, reasoning in new],
+            )
 
 
 def split_query(query: str) -> list[str]:
