@@ -90,7 +90,7 @@ def evaluate(
         wait_for(found)
         evaluations: dict[str, Evaluation] = {}
         for name, checkpoint in checkpoints.items():
-            stage = StageProgress(progress, f"ask {name.replace(',', '')}", len(asking.problems) * asking.samples)
+            stage = StageProgress(progress, f"ask {name}", len(asking.problems) * asking.samples)
             evaluations[name] = ask(checkpoint, asking, found[name], stage)
     publish_accuracies(evaluations)
     return evaluations

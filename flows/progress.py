@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -40,6 +41,10 @@ def show_progress() -> Generator[Progress]:
         redirect_stderr=False,
     ) as progress:
         yield progress
+
+
+_KEY = re.compile("[^a-z0-9]+")
+"""What Prefect does not take in the key of an artifact."""
 
 
 class TimesColumn(ProgressColumn):
@@ -94,7 +99,7 @@ class StageProgress:
         if FlowRunContext.get() is None:
             return
         if self._artifact is None:
-            created = create_progress_artifact(min(100.0, percent), self.name.replace(" ", "-"), said)
+            created = create_progress_artifact(min(100.0, percent), _KEY.sub("-", self.name.lower()), said)
             self._artifact = created if isinstance(created, UUID) else None
         else:
             update_progress_artifact(self._artifact, min(100.0, percent), said)

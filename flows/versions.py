@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -81,8 +80,7 @@ def ask_all(models: Mapping[str, Path], problems: list[Problem], config: Distill
             say(f"{name} is not asked: {path.suffix.removeprefix('.')} files run on a program that is not installed")
             continue
         asking = Asking(problems, max_tokens=config.versions.max_tokens, runtime=runtime, keep=False)
-        short = re.sub(r"[^a-z0-9]+", "-", name)  # what Prefect takes as the key of an artifact
-        evaluation = evaluate({short: path}, Unrecorded(asking), config.out / "logs")[short]
+        evaluation = evaluate({name: path}, Unrecorded(asking), config.out / "logs")[name]
         asked.append(Asked.of(name, path, runtime, evaluation))
     return asked
 
