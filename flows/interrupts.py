@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import psutil
@@ -20,23 +20,45 @@ from tracewright.flows.progress import say
 EXIT_STATUS = 130
 _GRACE_SECONDS = 20.0
 """For putting finished work away, where Ctrl-C did not reach it directly."""
+_AGAIN_SECONDS = 0.05
+"""By then the callback that dropped the exception has returned."""
 _MESSAGE = "stopped; what was finished is kept: the same command goes on where this one stopped"
 
 
 def guard_interrupts() -> None:
     """Make Ctrl-C raise KeyboardInterrupt once, and end the process some seconds later whatever happens then.
 
-    A second Ctrl-C is ignored: it would interrupt the putting away of what the first one stopped.
+    A second Ctrl-C is ignored: it would interrupt the putting away of what the first one stopped. But where the
+    exception was raised inside a callback that can't pass it on (a finalizer, a weak reference's), Python drops it and
+    the work would go on: it is raised again.
     """
+    report_dropped = sys.unraisablehook
+    is_stopping = False
 
     def interrupt(_signal: int, _frame: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        timer = threading.Timer(_GRACE_SECONDS, end_now)
-        timer.daemon = True
-        timer.start()
+        nonlocal is_stopping
+        if is_stopping:
+            return
+        is_stopping = True
+        _later(_GRACE_SECONDS, end_now)
         raise KeyboardInterrupt
 
+    def raise_again(dropped: sys.UnraisableHookArgs) -> None:
+        nonlocal is_stopping
+        if dropped.exc_type is not KeyboardInterrupt:
+            report_dropped(dropped)
+            return
+        is_stopping = False
+        _later(_AGAIN_SECONDS, lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT))
+
+    sys.unraisablehook = raise_again
     signal.signal(signal.SIGINT, interrupt)
+
+
+def _later(seconds: float, action: Callable[[], object]) -> None:
+    timer = threading.Timer(seconds, action)
+    timer.daemon = True
+    timer.start()
 
 
 @contextmanager

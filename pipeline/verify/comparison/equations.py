@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
+from tracewright.pipeline.verify.comparison.calls import has_unknown_values
+from tracewright.pipeline.verify.evaluation.budget import current_budget
 from tracewright.pipeline.verify.evaluation.numeric import BASE_DIGITS
 from tracewright.pipeline.verify.evaluation.sampling import samples, variables_of, whole_symbols
 from tracewright.pipeline.verify.evaluation.values import Finding, Point, Truth, same_value
@@ -23,11 +25,21 @@ from tracewright.pipeline.verify.grammar.nodes import (
     walk,
 )
 
+_MS_PER_NODE = 0.02
+"""What one node costs that is walked through some ten times and evaluated at a point."""
+_ONE = Number(Fraction(1))
 _ALGEBRAIC = frozenset({"+", "*", "/", "neg", "^", "sqrt", "cbrt", "abs", "max", "min"})
 
 
 def same_relation(a: Relation, b: Relation, functions: frozenset[str]) -> Finding:
-    """Whether two relations of two sides each say the same."""
+    """Whether two relations say the same. Never raises."""
+    try:
+        return _compare_relations(a, b, functions)
+    except LimitError as error:
+        return Finding(Truth.REFUSED, "limit", str(error))
+
+
+def _compare_relations(a: Relation, b: Relation, functions: frozenset[str]) -> Finding:
     if len(a.operators) != 1 or len(b.operators) != 1:
         return _same_chain(a, b, functions)
     if variables_of(a, functions) != variables_of(b, functions):
@@ -68,10 +80,16 @@ def _proportional(a: Relation, b: Relation, functions: frozenset[str], *, needs_
     f, g = _difference(a), _difference(b)
     if _differ_by_factor(f, g, functions, needs_positive=needs_positive):
         return Finding(Truth.SAME, method)
-    if not needs_positive and _differ_by_factor(_fraction(f)[0], _fraction(g)[0], functions, needs_positive=False):
-        return Finding(Truth.SAME, method)
+    if not needs_positive and (_has_quotient(f) or _has_quotient(g)):
+        above, other_above = _fraction(f)[0], _fraction(g)[0]
+        if _differ_by_factor(above, other_above, functions, needs_positive=False):
+            return Finding(Truth.SAME, method)
     solvable = len(variables_of(f, functions)) == 1 and _is_algebraic(f) and _is_algebraic(g)
     return Finding(Truth.UNKNOWN if solvable else Truth.DIFFERENT, method, "no factor leads from one to the other")
+
+
+def _has_quotient(node: Node) -> bool:
+    return any(isinstance(part, Apply) and part.name in ("/", "^") for part in walk(node))
 
 
 def _is_algebraic(node: Node) -> bool:
@@ -86,13 +104,18 @@ def _difference(relation: Relation) -> Node:
 
 
 def _differ_by_factor(f: Node, g: Node, functions: frozenset[str], *, needs_positive: bool) -> bool:
-    """Whether f/g is the same number everywhere, by f·g(q) = f(q)·g for a point q at which neither is zero."""
+    """Whether f/g is the same number everywhere, by f·g(q) = f(q)·g for a point q at which neither is zero.
+
+    Raises:
+        LimitError: they are too long.
+    """
+    current_budget().spend(_MS_PER_NODE * sum(1 for side in (f, g) for _ in walk(side)))
     names = variables_of(f, functions) | variables_of(g, functions)
     if not names:
         # Two constants always differ by a factor.
         return same_value(f, g, functions).truth is Truth.SAME
     for point in samples(names, (whole_symbols(f) | whole_symbols(g)) & names):
-        f_q, g_q = substitute(f, point), substitute(g, point)
+        f_q, g_q = _value_at(f, point, functions), _value_at(g, point, functions)
         signs = _sign(f_q, functions), _sign(g_q, functions)
         if 0 in signs or None in signs:
             continue
@@ -102,7 +125,20 @@ def _differ_by_factor(f: Node, g: Node, functions: frozenset[str], *, needs_posi
     return False
 
 
+def _value_at(node: Node, point: Mapping[str, Fraction], functions: frozenset[str]) -> Node:
+    """A number where the node is rational there, else the expression with numbers for its variables."""
+    # An unknown function has other values in each comparison.
+    if not has_unknown_values(node, functions):
+        try:
+            return Number(Point(point, functions).exact(node))
+        except (UndecidedError, LimitError):
+            pass
+    return substitute(node, point)
+
+
 def _sign(node: Node, functions: frozenset[str]) -> int | None:
+    if isinstance(node, Number):
+        return (node.value > 0) - (node.value < 0)
     if same_value(node, Number(Fraction(0)), functions).truth is not Truth.DIFFERENT:
         return 0
     evaluator = Point({}, functions).numeric(BASE_DIGITS)
@@ -129,30 +165,37 @@ def _fraction(node: Node) -> tuple[Node, Node]:
     match node:
         case Apply("/", (above, below)):
             (a, b), (c, d) = _fraction(above), _fraction(below)
-            return multiply([a, d]), multiply([b, c])
+            return _product([a, d]), _product([b, c])
         case Apply("neg", (inner,)):
             above, below = _fraction(inner)
             return Apply("neg", (above,)), below
         case Apply("*", factors):
             parts = [_fraction(factor) for factor in factors]
-            return multiply([above for above, _ in parts]), multiply([below for _, below in parts])
+            return _product([above for above, _ in parts]), _product([below for _, below in parts])
         case Apply("+", terms):
             return _add_fractions([_fraction(term) for term in terms])
         case Apply("^", (base, Number() as exponent)) if exponent.value.denominator == 1:
             above, below = _fraction(base)
-            return Apply("^", (above, exponent)), Apply("^", (below, exponent))
+            return Apply("^", (above, exponent)), below if _is_one(below) else Apply("^", (below, exponent))
         case _:
-            return node, Number(Fraction(1))
+            return node, _ONE
+
+
+def _product(factors: list[Node]) -> Node:
+    """The product without its ones: with them a sum of many terms would have as many denominators."""
+    return multiply([factor for factor in factors if not _is_one(factor)] or [_ONE])
+
+
+def _is_one(node: Node) -> bool:
+    return isinstance(node, Number) and node.value == 1
 
 
 def _add_fractions(parts: list[tuple[Node, Node]]) -> tuple[Node, Node]:
-    if all(below == parts[0][1] for _, below in parts):
-        return Apply("+", tuple(above for above, _ in parts)), parts[0][1]
-    above, below = parts[0]
-    for next_above, next_below in parts[1:]:
-        if below == next_below:
-            above = Apply("+", (above, next_above))
-        else:
-            above = Apply("+", (Apply("*", (above, next_below)), Apply("*", (next_above, below))))
-            below = Apply("*", (below, next_below))
-    return above, below
+    numerators: dict[Node, list[Node]] = {}
+    for above, below in parts:
+        numerators.setdefault(below, []).append(above)
+    terms = [
+        _product([Apply("+", tuple(above)), *(other for other in numerators if other != below)])
+        for below, above in numerators.items()
+    ]
+    return Apply("+", tuple(terms)), _product(list(numerators))

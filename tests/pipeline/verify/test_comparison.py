@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracewright.pipeline.verify import verify_answer
+from tracewright.pipeline.verify.comparison.equations import same_relation
 from tracewright.pipeline.verify.evaluation.budget import begin_comparison, current_budget
 from tracewright.pipeline.verify.evaluation.numeric import NumericEvaluator
 from tracewright.pipeline.verify.evaluation.values import Truth, same_value
 from tracewright.pipeline.verify.failures import LimitError
+from tracewright.pipeline.verify.grammar.nodes import Relation
 from tracewright.pipeline.verify.grammar.parser import parse_answer
 from tracewright.pipeline.verify.limits import MAX_COMPARISON_MS
 from tracewright.schemas import Outcome
@@ -81,3 +83,23 @@ def test_a_gamma_function_is_worked_out_to_few_digits_only() -> None:
     with pytest.raises(LimitError, match="300 digits"):
         NumericEvaluator(1000, {}, frozenset()).value(value)
     assert NumericEvaluator(1000, {}, frozenset()).value(parse_answer("5!")) == 120
+
+
+@pytest.mark.parametrize(
+    ("term", "half", "count"),
+    [("-4", "-2", 400), ("-4y", "-2y", 400), (r"+\frac{x}{4y+z}", r"+\frac{x}{8y+2z}", 100)],
+    ids=["numbers", "products", "quotients"],
+)
+def test_an_equation_of_hundreds_of_terms_is_compared(term: str, half: str, count: int) -> None:
+    gold = f"2x{term * count}+6z=8"
+    assert verify_answer(gold, f"x{half * count}+3z=4").outcome is Outcome.CORRECT
+    assert verify_answer(gold, f"x{half * (count - 1)}+3z=4").outcome is Outcome.INCORRECT
+
+
+def test_a_relation_past_the_budget_is_refused() -> None:
+    begin_comparison()
+    current_budget().spend(MAX_COMPARISON_MS - 0.01)
+    a, b = parse_answer("2x + y = 4"), parse_answer("4x + 2y = 8")
+    assert isinstance(a, Relation) and isinstance(b, Relation)
+    finding = same_relation(a, b, frozenset())
+    assert (finding.truth, finding.reason) == (Truth.REFUSED, "the comparison takes too much work")
