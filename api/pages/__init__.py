@@ -4,6 +4,6 @@ Read `site.py` first (what every page has), then `explore.py`, `trace.py` and `r
 goes through the JSON API, which the module calls with the session's CSRF token: a page itself only ever reads.
 """
 
-from tracewright.api.pages.register import register_pages
+from tracewright.api.pages.register import PAGES, register_pages
 
-__all__ = ["register_pages"]
+__all__ = ["PAGES", "register_pages"]

@@ -1,8 +1,8 @@
-"""Every page, put into the application."""
+"""Every page, and what they need of the application."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from tracewright.api.pages import explore, people, progress, releases, review, runs, shell, signing_in, trace
 from tracewright.api.pages.errors import register_page_errors
@@ -12,9 +12,6 @@ PAGES = (shell, signing_in, explore, trace, review, progress, releases, runs, pe
 
 
 def register_pages(app: FastAPI) -> None:
-    """Add the pages beside the JSON API, outside its document."""
+    """Give the application what the pages' routes need."""
     app.state.site = make_site()
-    for page in PAGES:
-        router: APIRouter = page.router
-        app.include_router(router, include_in_schema=False)
     register_page_errors(app)

@@ -43,7 +43,7 @@ async function api(method, url, body, { key, etag } = {}) {
 	const content = await reply.json().catch(() => null);
 	if (reply.ok) return { content, etag: reply.headers.get("ETag") };
 	if (reply.status === 403) {
-		// Signed in again in another tab: the CSRF token is another one.
+		// Signed in again in another tab.
 		const session = await fetch("/v1/sessions/current").then((found) => found.json());
 		if (session.name === user && session.csrf_token !== csrf) {
 			csrf = session.csrf_token;
@@ -59,18 +59,19 @@ async function fetchPage(url, signal) {
 	return { page: parse(await reply.text()), url: reply.url, ok: reply.ok };
 }
 
-// Parts of a page are replaced by those of another address; the rest (focus, drafts, scrolling) stays.
+// Parts of a page give way to another address's; focus, drafts and scrolling stay.
 const FOCUSABLE = "a[href], button, input, select, summary, [tabindex]";
 let swapping, asked;
 async function swap(url, { push = true, isTyping, isQuiet } = {}) {
-	if (isTyping && asked === url) return;
+	// News never overtakes what is asked for.
+	if (isQuiet ? $("[data-busy]") : isTyping && asked === url) return;
 	asked = url;
 	swapping?.abort();
-	swapping = new AbortController();
+	const { signal } = (swapping = new AbortController());
 	const parts = $$("[data-part]");
 	if (!isQuiet) for (const part of parts) part.dataset.busy = "";
 	try {
-		const { page, url: found } = await fetchPage(url, swapping.signal);
+		const { page, url: found } = await fetchPage(url, signal);
 		if (isTyping && $("#asking-error", page)) return;
 		for (const part of parts) {
 			const fresh = $(`[data-part=${part.dataset.part}]`, page);
@@ -90,9 +91,9 @@ async function swap(url, { push = true, isTyping, isQuiet } = {}) {
 		}
 		begin();
 	} catch (error) {
-		if (error.name !== "AbortError" && !isQuiet) notice(why(error));
+		if (!signal.aborted && !isQuiet) notice(why(error));
 	} finally {
-		for (const part of $$("[data-busy]")) delete part.dataset.busy;
+		if (!signal.aborted) for (const part of $$("[data-busy]")) delete part.dataset.busy;
 	}
 }
 const refresh = (isQuiet) => swap(location.href, { push: false, isQuiet });
@@ -162,7 +163,8 @@ function completeFilter() {
 		const reply = await fetch(`/explore/complete?${new URLSearchParams({ text: asked, at: input.selectionStart })}`);
 		if (reply.ok && asked === input.value && input === document.activeElement) show((await reply.json()).items);
 	}, 60);
-	const apply = debounce(() => swap(askedUrl(), { isTyping: true }), 450);
+	const typed = () => swap(askedUrl(), { isTyping: true });
+	const apply = debounce(typed, 450);
 	input.addEventListener("input", () => (suggest(), apply()));
 	input.addEventListener("focus", suggest);
 	input.addEventListener("blur", () => show([]));
@@ -178,7 +180,7 @@ function completeFilter() {
 		event.preventDefault();
 	});
 	list.addEventListener("pointerdown", (event) => (event.preventDefault(), take(items[[...list.children].indexOf(event.target.closest("li"))])));
-	asking.elements.search.addEventListener("input", debounce(() => swap(askedUrl(), { isTyping: true }), 350));
+	asking.elements.search.addEventListener("input", debounce(typed, 350));
 }
 
 const seen = new IntersectionObserver((entries) => entries.filter((one) => one.isIntersecting).forEach((one) => (seen.unobserve(one.target), load(one.target))), { rootMargin: "600px" });
@@ -238,7 +240,7 @@ async function flush() {
 	isSending = false;
 	showRefused();
 }
-// What becomes of a judgement that did not get through; true to go on with the next.
+// What becomes of a judgement that did not get through; true: go on.
 function settle(item, error) {
 	const { status } = error;
 	if (status === 409 && item.body.lease) {
@@ -312,7 +314,7 @@ class Bench {
 		if (!ok) throw new Refused(500, "The trace could not be read.");
 		return { trace: lease.trace_id, lease, node: document.adoptNode($("article", page)) };
 	}
-	// Two traces ahead: the next one is painted at once.
+	// Two ahead: the next is painted at once.
 	async fill() {
 		if (this.isFilling || this.isEmpty || !this.queue) return;
 		this.isFilling = true;

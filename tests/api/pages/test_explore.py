@@ -36,6 +36,25 @@ def test_a_facet_narrows_the_list_and_its_count_is_the_lists(live):
     assert visitor.noise == [] and visitor.violations() == []
 
 
+def test_a_page_that_looks_for_news_does_not_overtake_what_is_clicked(live):
+    page = live.visit("vera").go("/sign-in")
+
+    def add_news(route):
+        reply = route.fetch()
+        route.fulfill(response=reply, body=reply.text().replace("<table", '<span data-live="50"></span><table', 1))
+
+    def answer_late(route):
+        page.wait_for_timeout(600)
+        route.continue_()
+
+    page.route("**/explore", add_news)
+    page.route("**/explore?where=*", answer_late)
+    page.goto(f"{live.origin}/explore")
+    await_total(page, "60")
+    page.locator("section.facet", has_text="Outcome").get_by_role("link", name="incorrect").click()
+    await_total(page, "20")
+
+
 def test_a_bar_of_a_histogram_is_a_range_and_so_are_its_ends(live):
     page = live.visit("vera").go("/explore")
     page.locator("svg.bars[data-column=level] a").nth(2).click()
