@@ -91,7 +91,7 @@ def trained(release: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not (folder / "students" / "student" / STATE).exists():
         assert time.monotonic() < deadline and killed.poll() is None
-        os.sched_yield()
+        time.sleep(0.005)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
     return folder / "students", run("distill", str(config), "--json")[0]

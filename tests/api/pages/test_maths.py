@@ -1,7 +1,6 @@
 """Maths from strangers: rendered or shown as its source, soon, and never anything else."""
 
 import re
-import time
 
 import pytest
 
@@ -69,26 +68,21 @@ def test_nothing_but_maths_comes_out(source):
         "   ",
     ],
 )
-def test_hostile_maths_is_over_soon(source):
-    began = time.process_time()
-    render_maths(source, display=True)
-    assert time.process_time() - began < 1.0
+def test_hostile_maths_is_over_soon(source, effort):
+    assert effort(lambda: render_maths(source, display=True)) < 30
 
 
-def test_a_page_of_hostile_maths_is_over_soon():
+def test_a_page_of_hostile_maths_is_over_soon(effort):
     text = " ".join("$" + r"\text{x}" * 60 + "y" * (n % 7) + "$" for n in range(4_000))
-    began = time.process_time()
-    made = ProseRenderer().render(text, ProseBudget())
-    assert time.process_time() - began < 1.5
-    assert 'class="tex"' in made
+    made: list[str] = []
+    assert effort(lambda: made.append(ProseRenderer().render(text, ProseBudget()))) < 45
+    assert 'class="tex"' in made[0]
 
 
 @pytest.mark.parametrize("opener", ["$", "$$", "\\[", "\\(", "```", "\\begin{align}", "\\begin{", "\\$"])
-def test_openers_without_an_end_take_linear_time(opener):
-    began = time.process_time()
-    pieces = list(split_text((opener + "x") * (200_000 // len(opener))))
-    assert time.process_time() - began < 2.0
-    assert pieces
+def test_openers_without_an_end_take_linear_time(opener, effort):
+    text = (opener + "x") * (200_000 // len(opener))
+    assert effort(lambda: list(split_text(text))) < 60
 
 
 @pytest.mark.parametrize(

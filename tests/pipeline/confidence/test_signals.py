@@ -3,7 +3,6 @@
 import json
 import math
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -109,17 +108,3 @@ def test_the_lowest_window_slides_without_drifting():
     values = draw_logprobs(rng, 5000)
     expected = min(math.fsum(values[i : i + 16]) / 16 for i in range(len(values) - 15))
     assert lowest_window(values, 16) == pytest.approx(expected, abs=1e-9)
-
-
-def test_a_core_scores_twenty_thousand_steps_a_second():
-    rng = random.Random(0)
-    logprobs, tops = draw_logprobs(rng, 300), draw_tops(rng, 300, 5)
-    spans = [Span(start=15 * i, end=15 * (i + 1)) for i in range(20)]
-
-    def steps_per_second() -> float:
-        started = time.thread_time()
-        for _ in range(30):
-            step_signals(logprobs, spans, tops)
-        return 600 / (time.thread_time() - started)
-
-    assert max(steps_per_second() for _ in range(5)) >= 20_000

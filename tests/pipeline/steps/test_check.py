@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from tracewright.pipeline.steps import check_steps, first_failed_step, segment
 from tracewright.schemas import CheckOutcome
 
 CASES = json.loads((Path(__file__).parent / "cases.json").read_text(encoding="utf-8"))
-HOSTILE_SECONDS = 2.0
+HOSTILE_EFFORT = 60.0
 """For one text; the slowest takes about 0.3 s on a quiet core."""
 HOSTILE = {
     "tower of powers": "9^" * 5_000 + "9 = 1",
@@ -97,15 +97,16 @@ def test_mistake_in_a_story_is_no_correction() -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_text_costs_no_time(name: str) -> None:
+def test_hostile_text_costs_no_time(name: str, effort: Callable[[Callable[[], object]], float]) -> None:
     text = HOSTILE[name]
-    start = time.process_time()
-    steps = [text[span.start : span.end] for span in segment(text)]
-    check_steps(text, steps)
-    check_steps("", [text])
-    check_steps("1+(1+1)", [text])
-    check_steps(text, ["2 + 2 = 4"] * 20)
-    assert time.process_time() - start < HOSTILE_SECONDS
+
+    def check_everywhere() -> None:
+        check_steps(text, [text[span.start : span.end] for span in segment(text)])
+        check_steps("", [text])
+        check_steps("1+(1+1)", [text])
+        check_steps(text, ["2 + 2 = 4"] * 20)
+
+    assert effort(check_everywhere) < HOSTILE_EFFORT
 
 
 ALPHABET = st.sampled_from([*"0123456789+-*/^=().,;:!?%$<>|&_ \n\\{}[]'\"xyABa×≈é½²#`", "\\frac", "\\sqrt", "<<", ">>"])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tracewright.pipeline.steps import check_steps_file
 from tracewright.schemas.errors import InputError, MissingInputError
 
-HARD_SECONDS = 10.0
+HARD_EFFORT = 300.0
 """For three traces of 4 MB with 2,010 steps; they take about 1 s on a quiet core."""
 ROWS = [
     {"question": "(47+38)*3", "steps": ["47+38=86; = 86*3", "86*3=258", "#### 258"]},
@@ -76,7 +77,9 @@ def test_graphs_are_written_one_file_a_trace(tmp_path: Path) -> None:
     assert "<edge" in (tmp_path / "graphs" / names[0]).read_text(encoding="utf-8")
 
 
-def test_hard_rows_pass_in_order_and_in_bounded_time(tmp_path: Path) -> None:
+def test_hard_rows_pass_in_order_and_in_bounded_time(
+    tmp_path: Path, effort: Callable[[Callable[[], object]], float]
+) -> None:
     rows = [
         {"question": "", "steps": ["", " ", "\n", "\u2028", "𝟛 + ４ = 7", "٣ + ٤ = ٧", "\ud83d\ude00 2 + 2 = 5"]},
         {
@@ -87,11 +90,10 @@ def test_hard_rows_pass_in_order_and_in_bounded_time(tmp_path: Path) -> None:
     ]
     lines = [json.dumps(row) for row in rows]
     traces = write_lines(tmp_path / "traces.jsonl", [lines[0], "", lines[1], lines[2].replace("more", "\\ud800")])
-    start = time.process_time()
-    counts = check_steps_file(traces, tmp_path / "results.jsonl")
-    assert time.process_time() - start < HARD_SECONDS
+    counted: list[Any] = []
+    assert effort(lambda: counted.append(check_steps_file(traces, tmp_path / "results.jsonl"))) < HARD_EFFORT
     results = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [len(result["steps"]) for result in results] == [len(row["steps"]) for row in rows]
     assert results[0]["first_failed_step"] == 6
     assert [step["check"] for step in results[1]["steps"]] == ["unchecked"] * 3
-    assert counts.traces == 3
+    assert counted[0].traces == 3

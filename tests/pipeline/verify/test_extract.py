@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -103,7 +105,9 @@ def test_a_boxed_answer_is_found_in_any_words(number: int, words: str) -> None:
     assert verify_answer(str(number), f"{words} \\boxed{{{number}}}").outcome is Outcome.CORRECT
 
 
-def test_a_long_text_of_any_one_piece_is_read_in_linear_time() -> None:
+def test_a_long_text_of_any_one_piece_is_read_in_linear_time(
+    effort: Callable[[Callable[[], object]], float],
+) -> None:
     pieces = [
         *json.loads(Path(__file__).with_name("pieces.json").read_text(encoding="utf-8")),
         "1 or ",
@@ -111,13 +115,13 @@ def test_a_long_text_of_any_one_piece_is_read_in_linear_time() -> None:
         "3 geq ",
         "a'",
     ]
-    slow: list[tuple[float, str, str]] = []
+    slow: list[tuple[str, str]] = []
     for piece in pieces:
         for kind in ("math", "choice", "text"):
             for start in ("", "1"):
-                # Processor time: on a machine that others use, the clock says nothing of this process.
-                started = time.process_time()
-                verify_answer("7", start + piece * (10_000 // len(piece)) + " 3", kind=kind)
-                seconds = time.process_time() - started
-                slow += [(seconds, start + piece, kind)] if seconds > 1.5 else []
+                text = start + piece * (10_000 // len(piece)) + " 3"
+                began = time.process_time()
+                verify_answer("7", text, kind=kind)
+                if time.process_time() - began > 0.5:  # worth measuring beside the machine's own speed
+                    slow += [(start + piece, kind)] if effort(partial(verify_answer, "7", text, kind=kind)) > 45 else []
     assert slow == []
