@@ -88,8 +88,9 @@ class JointCodes:
     def count(self, chosen: np.ndarray | None) -> list[dict[str, Any]]:
         """How many of the chosen rows (None: of all) have each label, or lie in each bin, of each facet."""
         sizes = [facet.size for facet in self.facets]
-        codes = self.codes if chosen is None else self.codes[chosen]
-        counts = np.bincount(codes, minlength=prod(sizes)).reshape(sizes)
+        codes = self.codes if chosen is None else self.codes.take(chosen)
+        # Counting takes platform integers, and its own cast to them half as long again.
+        counts = np.bincount(codes.astype(np.intp), minlength=prod(sizes)).reshape(sizes)
         axes = range(len(sizes))
         return [
             facet.describe(counts.sum(axis=tuple(other for other in axes if other != axis)))

@@ -125,7 +125,7 @@ class Frame:
     def page(self, chosen: np.ndarray | None, order: Order, after: Place | None, limit: int) -> Page:
         """The first rows of the chosen ones beyond a place."""
         values = self.numbers(order.column)
-        values = values if chosen is None else values[chosen]
+        values = values if chosen is None else values.take(chosen)
         first = self._first(chosen, values, order, after, limit + 1)
         shown, end = first[:limit], None
         if len(first) > limit:

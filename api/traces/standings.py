@@ -56,8 +56,10 @@ class Standings:
     def cover(self) -> Standings:
         """As those see it who may not be led: without what was said of blind traces."""
         if not self._covered:
-            seen = ~self.blind
-            covered = self if seen.all() else Standings(self.decided * seen, self.counts * seen, self.blind)
+            blind = np.flatnonzero(self.blind)
+            covered = Standings(self.decided.copy(), self.counts.copy(), self.blind) if len(blind) else self
+            if len(blind):
+                covered.decided[blind], covered.counts[blind] = 0, 0
             self._covered.append(covered)
         return self._covered[0]
 
@@ -80,14 +82,23 @@ class Standings:
         wanted, found = REVIEW_NAMES.intersection(columns), list[dict[str, Any]]()
         none = np.array([], np.uint16)
         if wanted - {"review_count"}:
-            decided = np.bincount(self.decided if chosen is None else self.decided[chosen], minlength=len(DECISIONS))
+            decided = _count(self.decided, chosen, len(DECISIONS))
             flagged = [0, decided[:_FIRST_CAREFUL].sum(), decided[_FIRST_CAREFUL:].sum()]
             found.append(FacetCodes("decision", none, labels=_LABELS).describe(decided))
             found.append(FacetCodes("flagged", none, edges=(0.0, 1.0, 2.0)).describe(np.array(flagged)))
         if "review_count" in wanted:
-            counts = np.bincount(self.counts if chosen is None else self.counts[chosen])
+            counts = _count(self.counts, chosen)
             found.append(_count_counts(counts, int(self.counts.max(initial=0))))
         return found
+
+
+def _count(values: np.ndarray, chosen: np.ndarray | None, least: int = 1) -> np.ndarray:
+    """How many of the chosen rows have each number: most have zero, which is told without counting it."""
+    some = values if chosen is None else values.take(chosen)
+    there = some[some != 0]
+    counts = np.bincount(there, minlength=least)
+    counts[0] = len(some) - len(there)
+    return counts
 
 
 def _count_counts(counts: np.ndarray, highest: int) -> dict[str, Any]:
