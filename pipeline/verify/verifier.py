@@ -20,7 +20,7 @@ from tracewright.pipeline.verify.processes.workers import WorkerDiedError, Worke
 from tracewright.schemas.problem import AnswerKind, CodeTest
 from tracewright.schemas.verdict import Outcome, Verdict
 
-VERIFIER_VERSION = "1.2.0"
+VERIFIER_VERSION = "1.3.0"
 """Kept with every verdict; a new one means that some verdicts may change."""
 DEFAULT_TIMEOUT_SECONDS = 2.0
 """Time of one case; its clock starts when the case does, and not while it waits for a worker to be free."""

@@ -33,12 +33,16 @@ _ONE = re.compile(r"(?<![\w'’])[A-J](?![\w'’])")
 _NAMED = re.compile(
     r"(?i:option|choice|answer|select|choose|pick)(?:\s+(?i:is|would be|should be|letter))?"
     r"[\s:*(\[]*(?P<letter>[A-J])(?![\w'’])"
+    r"|(?<![\w'’])(?P<settled>[A-J])[)\]*]* it is\b"
     r"|(?<![\w'’])(?P<right>[A-J])[)\]*]* is (?:the )?(?:correct|right|best|answer)"
 )
 _LABELLED = re.compile(r"\s*(?:\*\*)?[(\[]?[A-Ja-j](?:[)\].:。：]|$)")
 _TURNED_DOWN = re.compile(r"\s*(?:\*\*)?[(\[]?[A-J][)\].:]+(?:\*\*)?\s*(?:no|wrong|incorrect|false)\b", re.IGNORECASE)
 _LABEL = re.compile(r"^[ \t*_>#-]*(?:Ans|Answer|Result|Solution)[ \t*_]*[:：][\s*_]*", re.MULTILINE)
-_LAST = re.compile(r"(?:\b(?i:is|so|thus|hence|therefore|leaves)|[:,])\s*[*(\[]*(?P<letter>[A-J])[*)\]]*\s*[.!?]?\s*$")
+_LAST = re.compile(
+    r"(?:\b(?i:is|so|thus|hence|therefore|leaves|leaving|(?:must|should|ha(?:s|ve) to|can only) be)|[:,])"
+    r"\s*[*(\[]*(?P<letter>[A-J])[*)\]]*\s*[.!?]?\s*$"
+)
 _LONE = re.compile(r"^[\s*(\[]*(?P<letter>[A-J])[\s*)\].:]*$", re.MULTILINE)
 _GOES_WITH = re.compile(r"\b(?:go|going|went) with\s+(?:option\s+)?[*(\[]*(?P<letter>[A-J])(?![\w'’])")
 _DENIED = re.compile(

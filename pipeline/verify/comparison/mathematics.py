@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from tracewright.pipeline.verify.comparison.clean import clean_answer, strip_delimiters
 from tracewright.pipeline.verify.comparison.clock import read_clock, same_clock
 from tracewright.pipeline.verify.comparison.compare import compare_answers
-from tracewright.pipeline.verify.comparison.normal_text import same_words
+from tracewright.pipeline.verify.comparison.dates import DATE, read_date
+from tracewright.pipeline.verify.comparison.normal_text import normal_words, same_words
 from tracewright.pipeline.verify.comparison.short_text import compare_texts
 from tracewright.pipeline.verify.comparison.units import read_unit
 from tracewright.pipeline.verify.evaluation.budget import begin_comparison
@@ -37,7 +38,9 @@ _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _REMARK = re.compile(r"(?<=\d) \((?!or\b|and\b)[A-Za-z][A-Za-z ,]{2,}\)$")
 _RESULT = re.compile(r"[^=\\]*\b[A-Za-z]{3,}\b[^=\\]*=\s*(?P<value>[^=]+)")
 """A calculation with words in it, such as `50 snowballs / 200 snowballs * 100% = 25%`."""
-_RESTATED = re.compile(r"(?P<value>[^()]{1,300}) \((?:≈|\\approx|i\.e\.,?|=)?\s*(?P<again>[\d.][^()]{0,100})\)")
+_RESTATED = re.compile(
+    r"(?P<value>[^()]{1,300}) \((?:≈|\\approx|i\.e\.,?|=|or)?\s*(?P<again>[\d.][^()]{0,100})\)(?: [a-z ]{2,40})?"
+)
 """`0.25 (25%)`, which says the same twice unless it is a product."""
 _MAX_RESULT_CHARS = 300
 _SPACE = re.compile(r"(?<![^\W_])\s+|\s+(?![^\W_])")
@@ -65,11 +68,26 @@ def compare_mathematics(gold: str, given: str, policy: Policy, algebra: Algebra 
     if clocks[0] and clocks[1]:
         same = policy.time == "clock" and same_clock(clocks[0], clocks[1])
         return Finding(Truth.SAME if same else Truth.DIFFERENT, "time")
+    found = _compare_dates(gold, given)
+    if found is not None:
+        return found
     begin_comparison()
     try:
         return _compare_readings(gold, given, policy, algebra)
     except RecursionError:
         return Finding(Truth.REFUSED, "limit", "an answer is nested too deep")
+
+
+def _compare_dates(gold: str, given: str) -> Finding | None:
+    """Whether both are one date; None where the gold answer is none, nor the day of one."""
+    wanted, stated = (read_date(normal_words(text)) for text in (gold, given))
+    if wanted and stated:
+        return Finding(Truth.SAME if wanted == stated else Truth.DIFFERENT, "date")
+    if wanted and DATE.fullmatch(gold):
+        return Finding(Truth.DIFFERENT, "date", "it is no date")
+    if stated and DATE.fullmatch(given) and _PLAIN_INTEGER.fullmatch(gold):
+        return Finding(Truth.SAME if int(gold) == int(stated[-2:]) else Truth.DIFFERENT, "date", "by the day")
+    return None
 
 
 def _compare_readings(gold: str, given: str, policy: Policy, algebra: Algebra | None) -> Finding:

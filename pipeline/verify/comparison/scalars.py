@@ -12,7 +12,7 @@ from tracewright.pipeline.verify.comparison.quantities import (
 )
 from tracewright.pipeline.verify.comparison.rounding import stands_for
 from tracewright.pipeline.verify.evaluation.values import Algebra, Finding, Truth, same_value
-from tracewright.pipeline.verify.grammar.nodes import Node, free_symbols
+from tracewright.pipeline.verify.grammar.nodes import Apply, Node, Symbol, free_symbols
 from tracewright.pipeline.verify.policy import Policy
 
 
@@ -20,6 +20,9 @@ def compare_scalars(
     gold: Node, given: Node, policy: Policy, functions: frozenset[str], algebra: Algebra | None = None
 ) -> Finding:
     """Whether two values are the same by the policy."""
+    signs = _infinity(gold), _infinity(given)
+    if all(signs):
+        return Finding(Truth.SAME if signs[0] == signs[1] else Truth.DIFFERENT, "structural", "by the sign of ∞")
     found = _compare_measures(measure(gold), measure(given), policy, functions, algebra)
     if found.truth is Truth.SAME:
         return found
@@ -28,6 +31,17 @@ def compare_scalars(
         if other.truth is Truth.SAME or other.method == "unit":
             return other
     return found
+
+
+def _infinity(node: Node) -> int:
+    """1 or −1 for ∞ and −∞, 0 for all else."""
+    match node:
+        case Symbol("∞"):
+            return 1
+        case Apply("neg", (Symbol("∞"),)):
+            return -1
+        case _:
+            return 0
 
 
 def _letter_measures(gold: Node, given: Node) -> list[tuple[Measure, Measure]]:

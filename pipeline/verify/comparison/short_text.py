@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tracewright.pipeline.verify.comparison.dates import read_date
 from tracewright.pipeline.verify.comparison.normal_text import normal_words
 from tracewright.pipeline.verify.evaluation.values import Finding, Truth
 from tracewright.pipeline.verify.extraction.extract import AnswerSource, Extraction, extract_marked
@@ -13,14 +14,6 @@ from tracewright.pipeline.verify.grammar.number_words import read_number_words
 from tracewright.pipeline.verify.limits import MAX_PROSE_CHARS
 from tracewright.pipeline.verify.policy import Policy
 
-_MONTHS = (
-    *("january", "february", "march", "april", "may", "june", "july", "august"),
-    *("september", "october", "november", "december"),
-)
-_MONTH = "|".join(f"{month[:3]}(?:{month[3:]})?" if month != "may" else "may" for month in _MONTHS)
-_DAY_FIRST = re.compile(rf"(?:on )?(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\.?(?: (\d{{4}}))?")
-_MONTH_FIRST = re.compile(rf"(?:on )?({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?(?: (\d{{4}}))?")
-_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _COPULA = re.compile(
     r".*\b(?:is|it['’]s|are|was|were|be|called|named|say|choose|:)\s+(?P<rest>(?!not\b).+)", re.IGNORECASE | re.DOTALL
 )
@@ -32,10 +25,11 @@ _SUBJECT = re.compile(
     r"(?P<subject>[^,;:]+?)\s+(?:is|was|are|were|has|had|did|does|wrote|won|made|built|became|led|\w+ed)\s",
     re.IGNORECASE,
 )
-_PLACED = re.compile(r".+\s(?:(?:in|on|at)\s+(?P<place>\S+)|by\s+(?P<author>.+))")
+_PLACED = re.compile(r".+\s(?:(?:in|on|at)\s+(?P<place>\S+)|(?<!followed )by\s+(?P<author>.+))")
 _NEGATION = re.compile(r"\b(?:not|never|no|nobody|unlikely|doubt)\b|n['’]t\b", re.IGNORECASE)
 _POLAR = frozenset({"yes", "no", "true", "false"})
 _BOTH_POLES = re.compile(r"\b(?:yes|no|true|false)(?:\s*/\s*|\s+and\s+)(?:yes|no|true|false)\b", re.IGNORECASE)
+_STYLED = re.compile(r"\\(?:text|mbox|mathrm|mathbf)[a-z]{0,2}\s*\{(?P<words>[^{}]*)\}")
 _LIST_WORD = re.compile(r"\s*(?:,|;|&|\band\b)\s*", re.IGNORECASE)
 
 
@@ -65,6 +59,7 @@ def compare_texts(gold: str, given: str, policy: Policy) -> Finding:
 
 def _polar(wanted: str, given: str, policy: Policy) -> Finding:
     """Yes or no: the first word says it, `No, it is not`."""
+    given = _STYLED.sub(r"\g<words>", given)
     stated = _COPULA.fullmatch(first_sentence(given))
     firsts = [re.match(r"\W*(\w+)", text) for text in (given, stated["rest"] if stated else "")]
     same = any(first is not None and _normal(first[1], policy) == wanted for first in firsts)
@@ -79,6 +74,7 @@ def _candidates(text: str) -> Iterator[str]:
     stated = _COPULA.fullmatch(sentence)
     if stated and not _NEGATION.search(sentence[: stated.start("rest")]):
         yield stated["rest"]
+        yield re.sub(r",? (?:and |but )?not\s.*$", "", stated["rest"], flags=re.DOTALL)
     yield _PREPOSITION.sub("", sentence)
     yield _KIND_OF_THING.sub("", sentence)
     subject = _SUBJECT.match(sentence)
@@ -91,19 +87,8 @@ def _candidates(text: str) -> Iterator[str]:
 
 def _normal(text: str, policy: Policy) -> str:
     words = normal_words(text, ignore_case=policy.ignore_case)
-    return _date(words.casefold()) or read_number_words(words) or words
+    return read_date(words.casefold()) or read_number_words(words) or words
 
 
 def _parts(text: str, policy: Policy) -> list[str]:
     return sorted(_normal(part, policy) for part in _LIST_WORD.split(text) if part)
-
-
-def _date(words: str) -> str | None:
-    """A date in figures, from the ways it is written in words."""
-    for pattern, order in ((_DAY_FIRST, (2, 1, 0)), (_MONTH_FIRST, (2, 0, 1)), (_ISO, (0, 1, 2))):
-        found = pattern.fullmatch(words)
-        if found:
-            year, month, day = (found.groups()[place] for place in order)
-            number = month if month.isdigit() else next(i for i, m in enumerate(_MONTHS, 1) if m.startswith(month[:3]))
-            return f"{year or ''}-{int(number):02}-{int(day):02}"
-    return None

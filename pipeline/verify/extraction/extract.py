@@ -17,7 +17,7 @@ from tracewright.pipeline.verify.comparison.units import is_unit
 from tracewright.pipeline.verify.extraction.boxes import find_boxes, last_group
 from tracewright.pipeline.verify.extraction.phrases import first_sentence, retracted, starts_as_answer
 from tracewright.pipeline.verify.extraction.spans import formulas_in, runs_in
-from tracewright.pipeline.verify.extraction.statements import answer_in_phrase, last_mathematics
+from tracewright.pipeline.verify.extraction.statements import answer_in_phrase, assigned_values, last_mathematics
 from tracewright.pipeline.verify.grammar.notations import with_periods
 from tracewright.pipeline.verify.limits import MAX_ANSWER_CHARS, MAX_PROSE_CHARS
 
@@ -51,10 +51,22 @@ _HEDGE = re.compile(
     r"\b(?:could|might|may) (?:also |well |instead )*be\b|\bor (?:maybe|possibly|perhaps)\b", re.IGNORECASE
 )
 """Behind an answer: another one that is as good."""
-_CONCLUSION = re.compile(r"(?:,|;)\s+(?:so|thus|hence|therefore|then)\b", re.IGNORECASE)
+_CONCLUSION = re.compile(
+    r"[,;]\s+(?:(?:so|thus|hence|therefore|then)\b|(?:[A-Za-z]+\s){1,3}(?:will|is|are|was|were|has|have|had)\s)",
+    re.IGNORECASE,
+)
 _NEXT_SENTENCE = re.compile(r"[.!?]\s+\S|[。！？]|\n")
+_CUT_OFF = re.compile(
+    r"(?:\b(?:by|and|or|the|(?<=[a-z] )an?|of|with|to|into|from|for|that|which|because|since|when|if|but|we|so|then|"
+    r"next|first|now|is|are|equals?)|[,(+/=×÷])[\s*_]*$",
+    re.IGNORECASE,
+)
+"""A sentence that was never ended states nothing."""
 _MAX_WORDS = 8
 """An answer that stands alone has at most so many words beside its mathematics."""
+
+
+_MAX_END_CHARS = 40
 
 
 class AnswerSource(StrEnum):
@@ -111,6 +123,8 @@ def extract_mathematics(text: str) -> Extraction | None:
         stated = None if starts_as_answer(whole) else last_mathematics(whole)
         return Extraction(stated or whole, AnswerSource.WHOLE, 0)
     tail = text[-MAX_PROSE_CHARS:]
+    if _CUT_OFF.search(tail[-_MAX_END_CHARS:]):
+        return None
     found = last_mathematics(tail)
     if found is not None:
         return Extraction(found, AnswerSource.LAST_MATHEMATICS, len(text) - len(tail))
@@ -189,6 +203,9 @@ def _balanced(text: str) -> str:
 def _stated(sentence: str, text: str) -> str:
     if _HEDGE.search(sentence):
         return sentence
+    listed = assigned_values(text, is_announced=True)
+    if listed is not None:
+        return listed
     correction = retracted(text)
     corrected = last_mathematics(correction) if correction else None
     return corrected or answer_in_phrase(sentence)

@@ -22,10 +22,12 @@ _STARTS_AS_ANSWER = re.compile(
     r"|[A-Za-z]+(?: [A-Za-z]+){0,2}\s?="
     r"|(?:sqrt|sin|cos|tan|log|ln|pi|exp|factorial)\b"
 )
-_BULLET = re.compile(r"^[ \t]*\n\s*[-•*]\s+")
+_BULLET = re.compile(r"^[ \t]*\n\s*[-•*>]\s+")
 _RETRACTION = re.compile(
     r"\b(?:wait|actually|correction|oops|scratch that|(?:that|this)(?:'s| is| was) (?:wrong|incorrect|a mistake)"
-    r"|but\b[^.\n]{1,100}\bso (?:it|the answer) (?=is|must|should))\b",
+    r"|on (?:reflection|second thought)|no, (?=it (?:is|must|should)|the answer)"
+    r"|but\b[^.\n]{1,100}\bso (?:it|the answer) (?=is|must|should)"
+    r"|but\b[^.\n]{1,100}\b(?:it|the answer) (?:must|should)(?= be [-\d$\\(]))\b",
     re.IGNORECASE,
 )
 

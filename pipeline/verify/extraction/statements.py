@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tracewright.pipeline.verify.comparison.dates import DATE
 from tracewright.pipeline.verify.comparison.units import is_unit
 from tracewright.pipeline.verify.extraction.phrases import before_clause, first_sentence, retracted, starts_as_answer
 from tracewright.pipeline.verify.extraction.spans import Interval as Span
@@ -51,11 +52,13 @@ _NEXT_RESULT = re.compile(
     re.IGNORECASE,
 )
 _CONTRAST = re.compile(
-    r"(?<=[\d$)])(?P<unit>%| [A-Za-z]{1,20})?(?:, (?:and |but )?not"
+    r"(?<=[\d$)*])(?P<unit>%| [A-Za-z]{1,20})?(?:, (?:and |but )?not| and not"
     r"| (?:rather than|instead of)|, which (?:is|are) (?:more|less|fewer|greater|higher|lower|larger|smaller) than) "
     r"(?:[$€£]?\d|\$|\\[(a-z])[^.!?\n]{0,100}"
 )
 """`$40, not $50`."""
+_NEXT_CONCLUSION = re.compile(r"\b(?:so|thus|then|hence|therefore|answer|gives?|get|final|value)\b", re.IGNORECASE)
+_MAX_UNKNOWNS = 6
 _SPACES = re.compile(r"[ \t]{2,}")
 _STEP = re.compile(r"[$\s]*(?:\d[^=]{0,100}[A-Za-z]|[A-Za-z][^=]{0,100}[-+*/^])[^=]{0,100}=")
 """An equation that is solved and not a value: `3n = 45 and n = 15`."""
@@ -63,7 +66,41 @@ _ENUMERATION = re.compile(
     r"^[ \t]*(?:[#*]+\s*)?(?:(?:step|case|part|question|problem)\s+\d+\s*[:.)]?|\d+[.)](?=\s))",
     re.IGNORECASE | re.MULTILINE,
 )
-_REMARK = re.compile(r"(?<=[\w%$]) \((?P<inside>[^()$\\]{3,200})\)")
+_REMARK = re.compile(r"(?<=[\w%$*.!])\s{1,3}\((?P<inside>(?:[^()$\\]|\$(?=\d)){3,200})\)")
+_PURPOSE = re.compile(
+    r"(?P<stated>\b(?:is|are|was|were|takes?|took|needs?|needed|requires?|required|has|have|had|must|will|can|should)\b"
+    r"(?:[^.!?\n=]|\.(?=\d)){0,120}?\d(?:[^.!?\n=\d]|\.(?=\d)){0,60}?[A-Za-z]) (?:in order )?"
+    r"to (?!(?:the|an?|each|both|about|around|nearly|his|her|their|its|my|our|this|that|these|those|it|them|give|get|"
+    r"equal|be|obtain|yield|become)\b)(?P<purpose>[a-z]{2,} (?:[^.!?\n=]|\.(?=\d))*)(?=[.!]?[\s*_]*$)"
+)
+"""`60 ways to choose 2 of the 5 books`: what it is for is not what it comes to."""
+_PARTITIVE = re.compile(
+    r"(?<=\d)((?: [A-Za-z]+){0,2} of (?:the|these|those|all|his|her|their|its)) [$€£]?\d[\d,]*(?= [A-Za-z])"
+)
+"""`8 of the 20 students`."""
+_END = r"(?=[.!]?[\s*_]*$)"
+_REST = r"(?:[^.!?\n=]|\.(?=\d)){0,200}"
+_LAST_REMARK = re.compile(
+    rf"(?:,? (?:down|up) from [$€£]?\d{_REST}|, which (?:is|are|was|were) (?:[$€£]?\d[\d.,]*%? ?)?(?:[a-z]+ ){{0,2}}?"
+    rf"(?:than|short of|shy of|from) {_REST}|,? i\.e\.,? (?![^.!?\n]{{0,200}}[<>≤≥]){_REST}|"
+    rf", with [$€£]?\d[^,.!?\n=]{{0,80}}\b(?:each|per|from)\b{_REST}"
+    rf"| (?:—|–) [$€£]?\d[^,.!?\n=]{{0,80}}\b(?:each|per|for|in|from)\b{_REST}"
+    rf"|(?<=total): [$€£]?\d{_REST}|; if\b{_REST}\bwould\b{_REST}|,? (?:assuming|provided)\b{_REST}"
+    rf"|(?: [A-Za-z]+)? because {_REST}(?:={_REST})?"
+    rf"| (?:after|before|including) (?:the|an?|his|her|their|its) [$€£]?\d[\d.,]*%?(?: [a-z]+){{1,3}}"
+    rf"|,? (?:rather than|instead of) (?:the |an? |his |her |their )?(?:[a-z]+ )?[$€£]?\d{_REST}"
+    rf"|,? \d+ (?:year|month|week|day|hour|minute)s? (?:from now|ago|later)"
+    rf"|,? or (?:approximately|about|roughly|approx\.?) [$€£]?\d[\d.,]*(?: [a-z]+)?){_END}"
+)
+"""What a sentence adds to the number that it states."""
+_STATED = re.compile(r"\d|√|\b(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b", re.IGNORECASE)
+_DISPLAY = re.compile(r"\$\$.{1,2000}?\$\$|\\\[.{1,2000}?\\\]", re.DOTALL)
+_INTRODUCED = re.compile(r"(?:\b(?:is|are|be|get|have|obtain|write)|:)[\s*_]*$")
+_DESCRIPTION = re.compile(r"[\s.,]*(?:which|whose|with|where|having|This|That|It)\b(?P<said>[^=]*)$")
+_ASSIGNED = re.compile(
+    r"(?P<item>[ \t]*[-*•][ \t]+|[ \t]*\*\*)?[ \t]*[*_$]*(?:\\\()?[ \t]*"
+    r"(?P<equation>(?P<name>[A-Za-z](?:_\w)?)[ \t]*=[ \t]*[^=\n]{1,80}?)[ \t]*(?:\\\))?[*_$.,; \t]*"
+)
 _ALTERNATIVE = re.compile(r"\b(?:or|maybe|perhaps)\b")
 _GROUNDS = re.compile(
     # Not at the start of a sentence: `Since there are 12, it is 24` has its answer behind the grounds. Nor with an
@@ -98,7 +135,10 @@ def last_mathematics(text: str) -> str | None:
     Words that make another answer of it (`at least 5`) belong to it. A last sentence that says that there is no
     solution, or that all numbers are, is the answer itself.
     """
-    text = _without_asides(text)
+    listed = assigned_values(text)
+    if listed is not None:
+        return listed
+    text = _without_description(_without_asides(text))
     formulas = formulas_in(text)
     spans = sorted([*formulas, *runs_in(text, formulas)])
     *_, verdict = [None, *_VERDICT.finditer(text)]
@@ -107,6 +147,9 @@ def last_mathematics(text: str) -> str | None:
     if not spans:
         return _last_number_words(text)
     start, end = _chosen(text, spans)
+    for date in DATE.finditer(text):
+        if date.start() < end and start < date.end():
+            return date.group()
     after = text[end:].split("\n", 1)[0]
     tail = "" if after[:1] in _QUOTES else after[: len(after) - len(after.lstrip())] + first_sentence(after)
     return text[start:end] + before_clause(_NEXT_NUMBER.split(tail)[0])
@@ -147,7 +190,50 @@ def _without_asides(text: str) -> str:
     aside = None if aside and retracted(text[aside.end() :]) else aside
     text = _without_grounds(_QUESTION.sub("", text[: aside.start()] if aside else text))
     text = _CONTRAST.sub(r"\g<unit>", _ENUMERATION.sub("", text))
-    return _REMARK.sub(lambda found: "" if _is_remark(found["inside"]) else found.group(), text)
+    text = _REMARK.sub(lambda found: "" if _is_remark(found["inside"]) else found.group(), text)
+    return _without_remark(_PARTITIVE.sub(r"\g<1>", _without_purpose(text)))
+
+
+def _without_purpose(text: str) -> str:
+    """The text without what its last sentence says a number is for: `14 more stickers to reach her goal of 50`."""
+    *_, sentence = [None, *_NEXT_SENTENCE.finditer(text.rstrip())]
+    found = _PURPOSE.search(text, sentence.end() if sentence else 0)
+    if found is None or _NEXT_RESULT.search(found["purpose"]):
+        return text
+    return text[: found.end("stated")]
+
+
+def _without_remark(text: str) -> str:
+    """The text without what its last sentence adds to the number that it states: `$35, down from $70`."""
+    *_, sentence = [None, *_NEXT_SENTENCE.finditer(text.rstrip())]
+    start = sentence.end() if sentence else 0
+    found = _LAST_REMARK.search(text, start)
+    return text[: found.start()] if found and _STATED.search(text, start, found.start()) else text
+
+
+def _without_description(text: str) -> str:
+    """The text up to a display that it leads to, where only a remark on it follows."""
+    *_, display = [None, *_DISPLAY.finditer(text)]
+    if display is None or not _INTRODUCED.search(text, max(0, display.start() - 40), display.start()):
+        return text
+    described = _DESCRIPTION.match(text, display.end())
+    return text if described is None or _NEXT_CONCLUSION.search(described["said"]) else text[: display.end()]
+
+
+def assigned_values(text: str, *, is_announced: bool = False) -> str | None:
+    """The values of several unknowns, each in a last line of its own, in a list or behind a colon.
+
+    With `is_announced` the text has nothing else; None where there are no such lines.
+    """
+    lines = [line for line in text.rstrip().splitlines() if line.strip()][-_MAX_UNKNOWNS - 1 :]
+    found: list[re.Match[str]] = []
+    while lines and (assigned := _ASSIGNED.fullmatch(lines[-1])):
+        found.insert(0, assigned)
+        lines.pop()
+    if len({one["name"] for one in found}) != len(found) or len(found) < 2:
+        return None
+    is_stated = lines[-1].rstrip(" *_").endswith(":") if lines else is_announced
+    return ", ".join(one["equation"] for one in found) if is_stated or all(one["item"] for one in found) else None
 
 
 def _is_remark(inside: str) -> bool:
