@@ -33,7 +33,7 @@ size {hidden}, intermediate size {intermediate}. It was trained by `tracewright 
 """
 _QUANTIZED = """# {name}
 
-The {scheme} version of a student: {numbers}{sparse}; embeddings, head{kept} and norms in bfloat16.
+The {scheme} version of a student: {numbers}{range}{sparse}; embeddings, head{kept} and norms in bfloat16.
 Made by `tracewright quantize`; vLLM loads it as it is (compressed-tensors).
 
 {results}
@@ -122,6 +122,9 @@ def write_quantized_card(
     text = _QUANTIZED.format(
         name=checkpoint.name,
         scheme=report.title,
+        range=", weights of seven bits so that processors without VNNI add them up right"
+        if report.reduce_range
+        else "",
         sparse=", two of each four weights in a row zero (stored as zeros)" if report.sparsity else "",
         kept=f", {kept} linear layers" if kept else "",
         budget=f", of {report.budget:g} allowed" if report.budget else "",

@@ -27,6 +27,9 @@ class QuantizeSettings(Frozen):
     """int8: weights and activations; int4: weights alone, 32 to a scale."""
     sparsity: Literal["2:4"] | None = None
     """2:4: two of each four inputs in a row are zero, stored as zeros."""
+    reduce_range: bool | None = None
+    """Of int8, whether weights have seven bits, so that the sums of processors without VNNI don't overflow; left out:
+    where the machine that quantizes is such a one. A student that others may serve on one wants `true`."""
     budget: float | None = Field(default=None, gt=0.0)
     """Nats a token that the output may move by; the layers that cost most stay in bfloat16 until it is met."""
 

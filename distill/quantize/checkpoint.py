@@ -25,15 +25,14 @@ from tracewright.distill.quantization_report import (
 )
 from tracewright.distill.quantize.budget import Quantized, quantize_within
 from tracewright.distill.quantize.calibration import CalibrationData, choose_traces, stack_by_length
-from tracewright.distill.quantize.grid import INT4, INT8, Grid
+from tracewright.distill.quantize.grid import INT4, INT8, INT8_REDUCED, Grid
+from tracewright.distill.quantize.processor import saturates_int8
 from tracewright.distill.quantize.stored_tensors import QUANTIZED_KEY, REST_DTYPE, write_tensors
 from tracewright.distill.quantize.walk import decoder_layers, group_layers, list_linears, quantize_layers
 from tracewright.distill.sizes import measure_tensors
-from tracewright.distill.version_config import DEFAULT_SETTINGS, QuantizeSettings, SchemeName
+from tracewright.distill.version_config import DEFAULT_SETTINGS, QuantizeSettings
 from tracewright.pipeline.release import open_release
 from tracewright.schemas import InputError, make_id
-
-_GRIDS: dict[SchemeName, Grid] = {"int8": INT8, "int4": INT4}
 
 
 def quantize_checkpoint(
@@ -65,6 +64,7 @@ def quantize_checkpoint(
     opened = open_release(release)
     config = read_config(checkpoint)
     source = hash_weights(checkpoint)
+    settings = settings.model_copy(update={"reduce_range": _reduces_range(settings)})
     run = make_id(settings.model_dump(), source, opened.manifest.digest, tracewright.__version__)
     finished = read_quantization_report(out)
     if finished is not None:
@@ -75,7 +75,7 @@ def quantize_checkpoint(
     original = _load(checkpoint)
     decoder_layers(original)
     data = choose_traces(opened, tokenizer, checkpoint, int(original.config.max_position_embeddings))
-    grid = replace(_GRIDS[settings.scheme], sparse=settings.sparsity is not None)
+    grid = replace(_choose_grid(settings), sparse=settings.sparsity is not None)
     quantized = _quantize(checkpoint, original, grid, data, settings.budget, len(tokenizer), report)
     kept = [layer.name for layer in quantized.layers if layer.scheme == "kept"]
     write_tensors(checkpoint, config, grid, quantized.model, out, kept)
@@ -101,6 +101,22 @@ def quantize_checkpoint(
     (out / LAYERS_PLOT).write_text(draw_layers(written))
     write_whole(out / REPORT, written)
     return written
+
+
+def _reduces_range(settings: QuantizeSettings) -> bool:
+    if settings.reduce_range is None:
+        return settings.scheme == "int8" and saturates_int8()
+    return settings.reduce_range
+
+
+def _choose_grid(settings: QuantizeSettings) -> Grid:
+    match settings.scheme, settings.reduce_range:
+        case "int4", True:
+            raise InputError("only int8 weights have a range that can be reduced: leave out reduce_range for int4")
+        case "int4", _:
+            return INT4
+        case _:
+            return INT8_REDUCED if settings.reduce_range else INT8
 
 
 def _check_same_run(finished: QuantizationReport, run: str, out: Path) -> QuantizationReport:

@@ -7,7 +7,7 @@ of each four inputs in a row and zeroes the others (2:4), which tensor cores mul
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -30,13 +30,14 @@ class Grid:
     activations: bool
     """Whether a layer's inputs are quantized as well, to the same number of bits."""
     lowest: int
-    """The least integer; the largest is `limit`."""
+    highest: int
+    """The least and the largest integer of a weight."""
     sparse: bool = False
     """Whether two of each four inputs in a row are zero."""
 
     @property
     def limit(self) -> int:
-        """The largest integer."""
+        """The largest integer of an activation."""
         return 2 ** (self.bits - 1) - 1
 
     def quantize_activations(self, x: torch.Tensor) -> torch.Tensor:
@@ -48,7 +49,7 @@ class Grid:
 
     def full_range_scales(self, weight_O_I: torch.Tensor) -> torch.Tensor:
         """O × G scales with which nothing is clipped."""
-        return _store(self._in_groups(weight_O_I).abs().amax(dim=2) / self.limit)
+        return _store(self._in_groups(weight_O_I).abs().amax(dim=2) / self.highest)
 
     def search_scales(self, weight_O_I: torch.Tensor, importance_I: torch.Tensor) -> torch.Tensor:
         """O × G scales with the least squared error of the outputs, inputs taken as uncorrelated.
@@ -70,7 +71,7 @@ class Grid:
 
     def round_weights(self, weight: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
         """The nearest integers, still as floating-point numbers; the scales are each weight's own, or broadcast."""
-        return (weight / scales).round().clamp(self.lowest, self.limit)
+        return (weight / scales).round().clamp(self.lowest, self.highest)
 
     def prune(self, weight_O_I: torch.Tensor) -> torch.Tensor:
         """The weights, of a sparse grid without the smallest of each run."""
@@ -92,9 +93,12 @@ class Grid:
         return self._in_groups((weight_O_I - rounded_O_I).square() * importance_I).sum(dim=2)
 
 
-INT8 = Grid(bits=8, group=None, activations=True, lowest=-127)
+INT8 = Grid(bits=8, group=None, activations=True, lowest=-127, highest=127)
 """Weights and activations (W8A8). −128 is left out, so that the grid is symmetric."""
-INT4 = Grid(bits=4, group=32, activations=False, lowest=-8)
+INT8_REDUCED = replace(INT8, lowest=-63, highest=63)
+"""Weights of seven bits. x86 processors without VNNI add two products of 8 bits in one number of 16: 255 · 127 · 2 does
+not fit, and the kernels saturate silently (six points of a small student's solved problems); 255 · 63 · 2 fits."""
+INT4 = Grid(bits=4, group=32, activations=False, lowest=-8, highest=7)
 """Weights alone (W4A16). 32 inputs a scale divide every layer that vLLM's kernels take."""
 
 

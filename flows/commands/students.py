@@ -149,6 +149,14 @@ def quantize(
             help="Nats a token that the output may move by; the layers that cost most stay in bfloat16 for it.",
         ),
     ] = None,
+    reduce_range: Annotated[
+        bool | None,
+        typer.Option(
+            help="int8 weights of seven bits: x86 processors without VNNI get the sums of eight wrong. Left out: as "
+            "this machine needs it.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Make a checkpoint smaller, layer by layer, each calibrated on what the quantized ones before it give."""
@@ -156,7 +164,12 @@ def quantize(
     from tracewright.distill.quantization_report import QuantizeSettings
     from tracewright.flows.distill import quantize as flow
 
-    settings = QuantizeSettings(scheme=scheme.value, sparsity=sparsity.value if sparsity else None, budget=budget)
+    settings = QuantizeSettings(
+        scheme=scheme.value,
+        sparsity=sparsity.value if sparsity else None,
+        reduce_range=reduce_range,
+        budget=budget,
+    )
     report = flow(checkpoint, release, out, settings)
     worst = max(report.layers, key=lambda layer: layer.error)
     kept = sum(layer.scheme == "kept" for layer in report.layers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from tracewright.distill.quantization_report import (
 from tracewright.distill.quantize import quantize_checkpoint
 from tracewright.distill.quantize.calibration import choose_traces, stack_by_length
 from tracewright.distill.quantize.grid import INT8
+from tracewright.distill.quantize.processor import saturates_int8
 from tracewright.distill.sizes import measure_tensors
 from tracewright.distill.training import train_student
 from tracewright.distill.version_config import QuantizeSettings
@@ -33,6 +35,8 @@ from tracewright.schemas import InputError, IntegrityError, MissingInputError
 
 LINEARS = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"]
 LINEARS += ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]
+EIGHT_BITS = QuantizeSettings(reduce_range=False)
+"""Whatever processor the test runs on."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +58,7 @@ def student(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quantized(student: Path, release: Path) -> tuple[Path, QuantizationReport]:
     """Its int8 version."""
     out = student.parent / "int8"
-    return out, quantize_checkpoint(student, release, out)
+    return out, quantize_checkpoint(student, release, out, settings=EIGHT_BITS)
 
 
 def read_back(student: Path, quantized: Path) -> Any:
@@ -139,11 +143,11 @@ def test_quantizing_again_gives_the_same_bytes_and_a_finished_one_is_taken(
     student: Path, release: Path, quantized: tuple[Path, QuantizationReport], tmp_path: Path
 ) -> None:
     out, report = quantized
-    again = quantize_checkpoint(student, release, tmp_path / "again")
+    again = quantize_checkpoint(student, release, tmp_path / "again", settings=EIGHT_BITS)
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == (out / "model.safetensors").read_bytes()
     assert again.model_dump(exclude={"seconds"}) == report.model_dump(exclude={"seconds"})
     before = (out / REPORT).stat().st_mtime_ns
-    assert quantize_checkpoint(student, release, out) == report
+    assert quantize_checkpoint(student, release, out, settings=EIGHT_BITS) == report
     assert (out / REPORT).stat().st_mtime_ns == before
 
 
@@ -303,3 +307,34 @@ def test_a_budget_that_no_choice_of_layers_meets_is_refused(student: Path, relea
     with pytest.raises(InputError, match=r"a budget of 1e-12 nats a token can't be met: embeddings, head and norms"):
         quantize_checkpoint(student, release, tmp_path / "out", settings=QuantizeSettings(budget=1e-12))
     assert not (tmp_path / "out").exists()
+
+
+def test_with_a_reduced_range_weights_have_seven_bits_and_hardly_move_the_output(
+    student: Path, release: Path, quantized: tuple[Path, QuantizationReport], tmp_path: Path
+) -> None:
+    report = quantize_checkpoint(student, release, tmp_path / "reduced", settings=QuantizeSettings(reduce_range=True))
+    integers = [
+        tensor
+        for tensor in load_file(tmp_path / "reduced" / "model.safetensors").values()
+        if tensor.dtype == torch.int8
+    ]
+    assert max(int(tensor.abs().max()) for tensor in integers) == 63
+    assert report.reduce_range and "seven bits" in (tmp_path / "reduced" / "README.md").read_text()
+    assert report.size_ratio == quantized[1].size_ratio and report.output_divergence < 1e-3
+
+
+def test_a_range_is_reduced_for_int8_alone(student: Path, release: Path, tmp_path: Path) -> None:
+    settings = QuantizeSettings(scheme="int4", reduce_range=True)
+    with pytest.raises(InputError, match="leave out reduce_range"):
+        quantize_checkpoint(student, release, tmp_path / "out", settings=settings)
+
+
+@pytest.mark.skipif(torch.cuda.is_available() or platform.machine() != "x86_64", reason="about x86 without a GPU")
+@pytest.mark.parametrize(
+    ("flags", "saturates"),
+    [("fpu avx2", True), ("fpu avx512f avx512bw", True), ("avx512f avx512_vnni", False), ("avx2 avx_vnni", False)],
+)
+def test_processors_without_vnni_saturate(flags: str, saturates: bool, tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n\nprocessor\t: 1\n")
+    assert saturates_int8(tmp_path / "cpuinfo") is saturates
+    assert not saturates_int8(tmp_path / "nothing")
