@@ -33,6 +33,7 @@ _ONE = re.compile(r"(?<![\w'’])[A-J](?![\w'’])")
 _NAMED = re.compile(
     r"(?i:option|choice|answer|select|choose|pick)(?:\s+(?i:is|would be|should be|letter))?"
     r"[\s:*(\[]*(?P<letter>[A-J])(?![\w'’])"
+    r"|(?i:option|choice)[\s*(\[]*(?P<small>[b-j])(?![\w'’])"
     r"|(?<![\w'’])(?P<settled>[A-J])[)\]*]* it is\b"
     r"|(?<![\w'’])(?P<right>[A-J])[)\]*]* is (?:the )?(?:correct|right|best|answer)"
 )
@@ -75,6 +76,9 @@ def extract_choice(text: str) -> Extraction | None:
     if marked is not None:
         correction = retracted(text[marked.start :])
         corrected = _ONE.findall(correction) if correction else []
+        if not corrected and marked.text.startswith("not "):
+            other = _last_named(text[marked.start :])
+            corrected = [group for group in other.groups() if group] if other else []
         return replace(marked, text=corrected[-1]) if corrected else marked
     tail = text[-MAX_PROSE_CHARS:].strip()
     if not tail:

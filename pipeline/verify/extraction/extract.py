@@ -52,7 +52,8 @@ _HEDGE = re.compile(
 )
 """Behind an answer: another one that is as good."""
 _CONCLUSION = re.compile(
-    r"[,;]\s+(?:(?:so|thus|hence|therefore|then)\b|(?:[A-Za-z]+\s){1,3}(?:will|is|are|was|were|has|have|had)\s)",
+    r"[,;]\s+(?:(?:so|thus|hence|therefore|then)\b|(?:[A-Za-z]+\s){1,3}(?:will|is|are|was|were|has|have|had)\s)"
+    r"|=[^=\n]{1,80}\s(?:has|have|gives|means)\s",
     re.IGNORECASE,
 )
 _NEXT_SENTENCE = re.compile(r"[.!?]\s+\S|[。！？]|\n")
@@ -62,6 +63,11 @@ _CUT_OFF = re.compile(
     re.IGNORECASE,
 )
 """A sentence that was never ended states nothing."""
+_DECLINED = re.compile(
+    r"\bI(?:['’]d| would)? (?:need (?:to know|more information)|can(?:no|['’])t (?:say|tell|answer|determine)"
+    r"|do(?:n['’]t| not) know|am not (?:sure|able)|am unable|was unable)\b[^.!?]{0,200}[.!?]?\s*$"
+)
+"""A last sentence that declines to answer."""
 _MAX_WORDS = 8
 """An answer that stands alone has at most so many words beside its mathematics."""
 
@@ -119,11 +125,14 @@ def extract_mathematics(text: str) -> Extraction | None:
     whole = text.strip()
     if not whole:
         return None
+    listed = assigned_values(whole, is_announced=True)
+    if listed is not None:
+        return Extraction(listed, AnswerSource.WHOLE, 0)
     if _is_answer_itself(whole):
         stated = None if starts_as_answer(whole) else last_mathematics(whole)
         return Extraction(stated or whole, AnswerSource.WHOLE, 0)
     tail = text[-MAX_PROSE_CHARS:]
-    if _CUT_OFF.search(tail[-_MAX_END_CHARS:]):
+    if _CUT_OFF.search(tail[-_MAX_END_CHARS:]) or _DECLINED.search(tail):
         return None
     found = last_mathematics(tail)
     if found is not None:
@@ -215,6 +224,9 @@ def _is_answer_itself(text: str) -> bool:
     """Whether a text without marks is nothing but an answer, perhaps with its unit and a few words."""
     if len(text) > MAX_ANSWER_CHARS or _CONCLUSION.search(text):
         return False
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and all("=" in line for line in lines):
+        return False  # a derivation, line by line
     formulas = formulas_in(text)
     if not starts_as_answer(text):
         return not formulas and not runs_in(text, formulas)

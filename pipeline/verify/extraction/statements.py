@@ -58,6 +58,7 @@ _CONTRAST = re.compile(
 )
 """`$40, not $50`."""
 _NEXT_CONCLUSION = re.compile(r"\b(?:so|thus|then|hence|therefore|answer|gives?|get|final|value)\b", re.IGNORECASE)
+_OF_THE_WHOLE = re.compile(r"^ of (?:the|all|his|her|their|its|these|those)\b[^\d=]*$")
 _MAX_UNKNOWNS = 6
 _SPACES = re.compile(r"[ \t]{2,}")
 _STEP = re.compile(r"[$\s]*(?:\d[^=]{0,100}[A-Za-z]|[A-Za-z][^=]{0,100}[-+*/^])[^=]{0,100}=")
@@ -80,6 +81,7 @@ _PARTITIVE = re.compile(
 """`8 of the 20 students`."""
 _END = r"(?=[.!]?[\s*_]*$)"
 _REST = r"(?:[^.!?\n=]|\.(?=\d)){0,200}"
+_VERBS = r"(?:is|are|was|were|has|have|had|will|gives?|leaves?|makes?|gets?|needs?|costs?|means?)"
 _LAST_REMARK = re.compile(
     rf"(?:,? (?:down|up) from [$€£]?\d{_REST}|, which (?:is|are|was|were) (?:[$€£]?\d[\d.,]*%? ?)?(?:[a-z]+ ){{0,2}}?"
     rf"(?:than|short of|shy of|from) {_REST}|,? i\.e\.,? (?![^.!?\n]{{0,200}}[<>≤≥]){_REST}|"
@@ -87,7 +89,10 @@ _LAST_REMARK = re.compile(
     rf"| (?:—|–) [$€£]?\d[^,.!?\n=]{{0,80}}\b(?:each|per|for|in|from)\b{_REST}"
     rf"|(?<=total): [$€£]?\d{_REST}|; if\b{_REST}\bwould\b{_REST}|,? (?:assuming|provided)\b{_REST}"
     rf"|(?: [A-Za-z]+)? because {_REST}(?:={_REST})?"
-    rf"| (?:after|before|including) (?:the|an?|his|her|their|its) [$€£]?\d[\d.,]*%?(?: [a-z]+){{1,3}}"
+    rf"| (?:after|before|including) (?:the|an?|his|her|their|its) [$€£]?\d[\d.,]*%? (?!{_REST}\b{_VERBS}\b){_REST}"
+    rf"|,? (?:out of|over|of|from|for|in|on|with|at|across|among|between|during|by) "
+    rf"(?:the|his|her|their|its|these|those|all|our|my) (?:[a-z]+ )?[$€£]?\d[\d.,]*%?"
+    rf"(?:[ -](?!{_VERBS}\b)[A-Za-z]+){{0,3}}"
     rf"|,? (?:rather than|instead of) (?:the |an? |his |her |their )?(?:[a-z]+ )?[$€£]?\d{_REST}"
     rf"|,? \d+ (?:year|month|week|day|hour|minute)s? (?:from now|ago|later)"
     rf"|,? or (?:approximately|about|roughly|approx\.?) [$€£]?\d[\d.,]*(?: [a-z]+)?){_END}"
@@ -152,6 +157,7 @@ def last_mathematics(text: str) -> str | None:
             return date.group()
     after = text[end:].split("\n", 1)[0]
     tail = "" if after[:1] in _QUOTES else after[: len(after) - len(after.lstrip())] + first_sentence(after)
+    tail = _OF_THE_WHOLE.sub("", tail) if text[start:end].rstrip(" $").endswith("%") else tail
     return text[start:end] + before_clause(_NEXT_NUMBER.split(tail)[0])
 
 
