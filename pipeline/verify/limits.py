@@ -12,6 +12,8 @@ MAX_NUMBER_DIGITS = 2_000
 """Digits of one written number; Python itself refuses to read more than 4,300."""
 MAX_LIST_ITEMS = 400
 """Items of one list, set or tuple, and entries of one matrix."""
+MAX_MATRIX_NODES = 4_000
+"""Numbers, letters and operations in the entries of a product of matrices."""
 MAX_PROSE_CHARS = 10_000
 """How far from its end a completion is searched for an answer in plain words; marks are found anywhere."""
 MAX_NUMBER_BITS = 65_536

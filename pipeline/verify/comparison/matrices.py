@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain, islice
 
+from tracewright.pipeline.verify.evaluation.values import exact_value
 from tracewright.pipeline.verify.failures import UndecidedError
-from tracewright.pipeline.verify.grammar.nodes import Apply, Group, Matrix, Node, walk
+from tracewright.pipeline.verify.grammar.nodes import Apply, Group, Matrix, Node, Number, walk
+from tracewright.pipeline.verify.limits import MAX_MATRIX_NODES
 
 _MAX_DETERMINANT_SIZE = 5
 
@@ -62,8 +65,27 @@ def _sum(matrices: list[Matrix]) -> Matrix:
 def _product(factors: list[Node]) -> Node:
     result = factors[0]
     for factor in factors[1:]:
-        result = _times(result, factor)
+        result = _settle(_times(result, factor))
     return result
+
+
+def _settle(node: Node) -> Node:
+    """The product so far with its rational entries worked out: left as they are, they double with each factor.
+
+    Raises:
+        UndecidedError: entries with letters in them grow too long.
+    """
+    if not isinstance(node, Matrix):
+        return node
+    rows = _each(node.rows, _work_out)
+    if sum(1 for entry in chain.from_iterable(rows) for _ in islice(walk(entry), MAX_MATRIX_NODES)) >= MAX_MATRIX_NODES:
+        raise UndecidedError(f"a product of matrices has more than {MAX_MATRIX_NODES} parts")
+    return Matrix(rows)
+
+
+def _work_out(entry: Node) -> Node:
+    value = exact_value(entry)
+    return entry if value is None else Number(value)
 
 
 def _times(a: Node, b: Node) -> Node:

@@ -103,3 +103,11 @@ def test_a_relation_past_the_budget_is_refused() -> None:
     assert isinstance(a, Relation) and isinstance(b, Relation)
     finding = same_relation(a, b, frozenset())
     assert (finding.truth, finding.reason) == (Truth.REFUSED, "the comparison takes too much work")
+
+
+def test_a_product_of_many_matrices_is_worked_out_or_refused() -> None:
+    shear = r"\begin{pmatrix}1&1\\0&1\end{pmatrix}"
+    assert verify_answer(r"\begin{pmatrix}1&40\\0&1\end{pmatrix}", shear * 40).outcome is Outcome.CORRECT
+    assert verify_answer(r"\begin{pmatrix}1&41\\0&1\end{pmatrix}", shear * 40).outcome is Outcome.INCORRECT
+    verdict = verify_answer(r"\begin{pmatrix}1&40\\0&1\end{pmatrix}", shear.replace("&1", "&x") * 40)
+    assert verdict.outcome is Outcome.UNVERIFIABLE and "more than 4000 parts" in verdict.reason
