@@ -71,7 +71,7 @@ def quantize_checkpoint(
         return _check_same_run(finished, run, out)
     if QUANTIZED_KEY in config:
         raise InputError(f"{checkpoint} is quantized already: name the checkpoint that it was made from")
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint, trust_remote_code=False, local_files_only=True)
     original = _load(checkpoint)
     decoder_layers(original)
     data = choose_traces(opened, tokenizer, checkpoint, int(original.config.max_position_embeddings))
@@ -156,7 +156,9 @@ def _quantize(
 
 def _load(checkpoint: Path) -> Any:
     try:
-        model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32, use_safetensors=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            checkpoint, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True
+        )
     except (OSError, ValueError) as error:
         raise InputError(f"{checkpoint} can't be loaded ({error}): name a student's checkpoint") from error
     return model.eval().requires_grad_(False)

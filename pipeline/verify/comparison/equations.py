@@ -127,13 +127,12 @@ def _differ_by_factor(f: Node, g: Node, functions: frozenset[str], *, needs_posi
 
 def _value_at(node: Node, point: Mapping[str, Fraction], functions: frozenset[str]) -> Node:
     """A number where the node is rational there, else the expression with numbers for its variables."""
-    # An unknown function has other values in each comparison.
-    if not has_unknown_values(node, functions):
-        try:
-            return Number(Point(point, functions).exact(node))
-        except (UndecidedError, LimitError):
-            pass
-    return substitute(node, point)
+    if has_unknown_values(node, functions):
+        return substitute(node, point)  # an unknown function has other values in each comparison
+    try:
+        return Number(Point(point, functions).exact(node))
+    except (UndecidedError, LimitError):
+        return substitute(node, point)  # to be compared numerically, or refused there
 
 
 def _sign(node: Node, functions: frozenset[str]) -> int | None:

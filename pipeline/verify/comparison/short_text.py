@@ -29,6 +29,8 @@ _PLACED = re.compile(r".+\s(?:(?:in|on|at)\s+(?P<place>\S+)|(?<!followed )by\s+(
 _NEGATION = re.compile(r"\b(?:not|never|no|nobody|unlikely|doubt)\b|n['’]t\b", re.IGNORECASE)
 _POLAR = frozenset({"yes", "no", "true", "false"})
 _BOTH_POLES = re.compile(r"\b(?:yes|no|true|false)(?:\s*/\s*|\s+and\s+)(?:yes|no|true|false)\b", re.IGNORECASE)
+_CONTRAST = re.compile(r",? (?:and |but )?not\s.*$", re.DOTALL)
+"""`Oslo, not Bergen`."""
 _STYLED = re.compile(r"\\(?:text|mbox|mathrm|mathbf)[a-z]{0,2}\s*\{(?P<words>[^{}]*)\}")
 _LIST_WORD = re.compile(r"\s*(?:,|;|&|\band\b)\s*", re.IGNORECASE)
 
@@ -74,7 +76,7 @@ def _candidates(text: str) -> Iterator[str]:
     stated = _COPULA.fullmatch(sentence)
     if stated and not _NEGATION.search(sentence[: stated.start("rest")]):
         yield stated["rest"]
-        yield re.sub(r",? (?:and |but )?not\s.*$", "", stated["rest"], flags=re.DOTALL)
+        yield _CONTRAST.sub("", stated["rest"])
     yield _PREPOSITION.sub("", sentence)
     yield _KIND_OF_THING.sub("", sentence)
     subject = _SUBJECT.match(sentence)

@@ -53,6 +53,7 @@ def test_a_page_that_looks_for_news_does_not_overtake_what_is_clicked(live):
     await_total(page, "60")
     page.locator("section.facet", has_text="Outcome").get_by_role("link", name="incorrect").click()
     await_total(page, "20")
+    assert asked(page) == 'outcome == "incorrect"'
 
 
 def test_a_bar_of_a_histogram_is_a_range_and_so_are_its_ends(live):
@@ -137,6 +138,7 @@ def test_what_is_asked_for_is_shown_however_long_it_takes(live):
     page.clock.run_for(1_000)
     held[0].continue_()
     page.get_by_role("alert").wait_for()
+    assert asked(page) == "confidence = 2"
 
 
 def test_search_finds_words_of_the_reasoning(live):
