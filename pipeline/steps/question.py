@@ -65,12 +65,16 @@ def _read_question(text: str) -> Question:
 
 
 def _is_short(text: str) -> bool:
-    """Whether the text may be an expression with a few words around it."""
-    return text.count(" ") < _MAX_EXPRESSION_SPACES and not _LONG_WORDS.search(text)
+    """Whether the text may be an expression with a few words around it: no other words than those that ask for it."""
+    if text.count(" ") >= _MAX_EXPRESSION_SPACES or _LONG_WORDS.search(text):
+        return False
+    return "\\" in text or _ASKING_OR_OPERATORS.issuperset(map(str.lower, _WORD.findall(text)))
 
 
 _MAX_EXPRESSION_SPACES = 120
 _LONG_WORDS = re.compile(r"(?<![A-Za-z’'])(?:[A-Za-z’']{2,}[ ,.]+){9}")
+_WORD = re.compile(r"(?<![\w’'-])[A-Za-z]{2,}(?![\w’'-])")
+_ASKING_OR_OPERATORS = frozenset({*_ASKING, "equal", "times", "multiplied", "plus", "minus", "divided", "mod"})
 
 
 def _read_expression(tokens: list[Token]) -> Side | None:

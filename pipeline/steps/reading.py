@@ -38,7 +38,7 @@ RELATION_HINT = re.compile(r"[=<>≈≃≅≡≠≤≥~]|\bequals?\b")
 _MAX_NUMBER_CHARACTERS = 40
 _NUMBER = re.compile(
     r"[\d.](?<![\w.][\d.])"
-    r"(?:(?<=\d)(?:\d{0,2}(?:,\d{3})+(?!\d)|\d*)(?:\.\d+)?(?!(?:st|nd|rd|th)\b)|(?<=\.)\d+)"
+    r"(?:(?<=\d)(?:\d{0,2}(?:,\d{3})+(?!\d)|\d*+)(?:\.\d+)?(?!(?:st|nd|rd|th)\b)|(?<=\.)\d+)"
 )
 """It begins with a set of characters, so that a search skips the words between two numbers: half the time."""
 _SIGNED_ANNOTATION = re.compile(r"-[$€£]?<<[^<>\n]{1,400}>>(?=-)")
@@ -148,12 +148,11 @@ def _read_tokens(tokens: list[Token], follows: str) -> Content:
 
 
 def _make_content(chains: tuple[Chain, ...], numbers: Iterable[tuple[Number, int]]) -> Content:
-    results = {
-        side.end
-        for chain in chains
-        for relation, side in zip(chain.relations, chain.sides[1:], strict=True)
-        if side is not None and side.decimals is not None and relation in ("=", "~")
-    }
+    results: set[int] = set()
+    for chain in chains:
+        for relation, side in zip(chain.relations, chain.sides[1:], strict=True):
+            if side is not None and side.decimals is not None and relation in ("=", "~"):
+                results.add(side.end)
     used: set[Number] = set()
     mentioned: set[Number] = set()
     for value, end in numbers:

@@ -55,24 +55,41 @@ class _StepWalk:
         self._refuter = Refuter(text, is_formula=reading.has_formulas)
 
     def run(self) -> Finding:
-        self._memory.has_formulas = self._memory.has_formulas or self._reading.has_formulas
-        self._depends |= find_sources(self._memory, self._reading)
-        self._depends |= find_references(self._memory, self._index, self._text)
-        for offset, content in self._reading.pieces:
-            if content.is_malformed and self._memory.question.is_plain:
+        memory, text, reading, claims = self._memory, self._text, self._reading, self._claims
+        memory.has_formulas = memory.has_formulas or reading.has_formulas
+        self._depends |= find_sources(memory, reading)
+        self._depends |= find_references(memory, self._index, text)
+        for offset, content in reading.pieces:
+            if content.is_malformed and memory.question.is_plain:
                 self._refuse(offset)
                 continue
             for chain in content.chains:
-                if len(self._claims) < MAX_CLAIMS_PER_STEP:
+                if len(claims) < MAX_CLAIMS_PER_STEP:
                     self._check_chain(offset, chain)
-        for annotation in self._reading.annotations:
-            claims, result = check_annotation(self._memory, self._text, annotation)
-            self._claims += claims
+        for annotation in reading.annotations:
+            found, result = check_annotation(memory, text, annotation)
+            claims += found
             if result is not None:
                 self._results.append(result)
-                self._memory.produce(result, self._index)
-        if not self._memory.has_formulas:
-            self._claims += check_copies(self._memory, self._text, self._reading)
+                memory.produce(result, self._index)
+        if not memory.has_formulas:
+            claims += check_copies(memory, text, reading)
+        self._check_whole()
+        memory.texts.append(text)
+        for _, content in reading.pieces:
+            # Where it is an operand it was not found here.
+            memory.mention(content.mentioned, None if content.chains else self._index)
+        check = summarize(claims)
+        if check.outcome is CheckOutcome.FAILS:
+            claims = withdraw_within(text, claims)
+            check = summarize(claims)
+            memory.has_failed = memory.has_failed or check.outcome is CheckOutcome.FAILS
+        if self._lost_chain and check.outcome is CheckOutcome.HOLDS:
+            check = StepCheck(outcome=CheckOutcome.UNCHECKED, reason=_LOST_CHAIN, claims=check.claims)
+        return Finding(check, tuple(sorted(self._depends)), tuple(claims))
+
+    def _check_whole(self) -> None:
+        """What is said of the question as a whole: how its parts go together, and the answer."""
         template = check_template(self._memory, self._text)
         if template is not None and template.outcome is CheckOutcome.FAILS:
             self._memory.doubtful = (self._index, template)
@@ -84,19 +101,6 @@ class _StepWalk:
             if claim is not None:
                 self._claims.append(claim)
                 self._depend_on_value(evaluate(answer.side.trees[0], {}))
-        self._memory.texts.append(self._text)
-        for _, content in self._reading.pieces:
-            # Where it is an operand it was not found here.
-            self._memory.mention(content.mentioned, None if content.chains else self._index)
-        claims = self._claims
-        check = summarize(claims)
-        if check.outcome is CheckOutcome.FAILS:
-            claims = withdraw_within(self._text, claims)
-            check = summarize(claims)
-        self._memory.has_failed = self._memory.has_failed or check.outcome is CheckOutcome.FAILS
-        if self._lost_chain and check.outcome is CheckOutcome.HOLDS:
-            check = StepCheck(outcome=CheckOutcome.UNCHECKED, reason=_LOST_CHAIN, claims=check.claims)
-        return Finding(check, tuple(sorted(self._depends)), tuple(claims))
 
     def _refuse(self, offset: int) -> None:
         """A part of a worked line that is no arithmetic fails, and the chain can't be followed through it."""

@@ -10,6 +10,7 @@ import pytest
 from tracewright.pipeline.steps.lexer import tokenize
 from tracewright.pipeline.steps.number_words import read_number_words
 from tracewright.pipeline.steps.plain import read_plain
+from tracewright.pipeline.steps.question import read_question
 from tracewright.pipeline.steps.reading import scan_numbers
 
 
@@ -21,6 +22,7 @@ from tracewright.pipeline.steps.reading import scan_numbers
         (".5 of it, not 3.4.5", [Fraction(1, 2), Fraction(17, 5)]),
         ("17 000 people", [17, 17000, 0]),
         ("the 4th of 5", [5]),
+        ("on the 13th day, 12 miles", [12]),
         ("$5.", [5]),
     ],
 )
@@ -37,6 +39,19 @@ def test_two_numbers_and_a_sign_are_read_as_within_brackets() -> None:
 
 def test_a_number_with_a_code_s_zero_is_no_operand() -> None:
     assert read_plain("0930 + 1") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_asked"),
+    [
+        ("What is 3 times 4 plus 2?", True),
+        ("Compute (3 + 4) multiplied by 2.", True),
+        ("What is $\\sqrt{9} + 1$?", True),
+        ("Tom has 3 * 4 eggs.", False),
+    ],
+)
+def test_an_expression_is_asked_for_with_no_other_words(text: str, is_asked: bool) -> None:
+    assert (read_question(text).expression is not None) == is_asked
 
 
 def test_number_words_are_whole_words_in_any_case() -> None:
