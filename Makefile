@@ -14,8 +14,9 @@ setup:  ## make .venv with all that run and test need (again: under a second)
 run: setup  ## the main job: problems to a release and its report, in ./tracewright-data
 	@$(BIN)/tracewright demo --out $(DATA)
 
+# A worker a core, up to four: each may have an engine of 1 GiB. A file's tests share what they start, and stay together.
 test: setup browser  ## the test suite
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 browser:  ## a headless Chromium for the tests that look at pages (Debian's, through apt-get)
 	@.ci/browser

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from tracewright.flows.runtime import configure_run
 from tracewright.pipeline.engines.lifeline import end_group_with_parent
 from tracewright.schemas import ConfigError, TracewrightError
 
@@ -33,6 +34,23 @@ def run_server(port: int, log: Path) -> Generator[None]:
     with start_server(port, log) as wait_until_ready:
         wait_until_ready()
         yield
+
+
+@contextmanager
+def serve_run(data: Path) -> Generator[Callable[[], None]]:
+    """A server for one command, with its records and its log beside the data, unless the user has one.
+
+    The block gets a function that waits until it answers; Prefect must not have been imported before.
+
+    Raises:
+        StoreError: the folder can't be written.
+    """
+    port = find_port()
+    if not configure_run(data, port):
+        yield lambda: None
+        return
+    with start_server(port, data / "logs" / "prefect-server.log") as wait_until_ready:
+        yield wait_until_ready
 
 
 @contextmanager

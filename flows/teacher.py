@@ -14,10 +14,8 @@ from tracewright.distill.teacher import TeacherTraining, TrainingProgress, train
 from tracewright.distill.teacher_card import write_teacher_card, write_training_note
 from tracewright.flows.progress import StageProgress, say, show_progress
 from tracewright.pipeline.confidence import Calibration, NotEnoughData, fit, sample_trace, save_calibration
-from tracewright.pipeline.config import TeacherConfig
-from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.engines.base import Completion, Request
-from tracewright.pipeline.engines.teachers import RunningTeacher
+from tracewright.pipeline.engines.teachers import RunningTeacher, embedded_config
 from tracewright.pipeline.scoring import Task, score_completion
 from tracewright.pipeline.sources import draw_problems
 from tracewright.schemas import EngineError, FinishReason
@@ -52,17 +50,6 @@ def measure_teacher(out: Path) -> Evaluation:
     for level in evaluation.levels:
         say(f"{level} operators: {evaluation.accuracy([level]).share:.1%} of held-out problems")
     return evaluation
-
-
-def embedded_config(checkpoint: Path | None = None) -> TeacherConfig:
-    """The embedded teacher as it is asked by default, from its own folder or another one."""
-    return TeacherConfig(
-        engine="embedded",
-        model=None if checkpoint is None else str(checkpoint),
-        max_tokens=embedded.MAX_TOKENS,
-        temperature=embedded.TEMPERATURE,
-        logprobs=embedded.LOGPROBS,
-    )
 
 
 @task(cache_policy=NO_CACHE)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict
 from enum import StrEnum
 from importlib.util import find_spec
@@ -16,7 +15,7 @@ import typer
 from rich.table import Table
 
 from tracewright.flows.progress import console
-from tracewright.flows.runtime import configure_run, configure_serving
+from tracewright.flows.runtime import configure_serving
 
 if TYPE_CHECKING:
     from tracewright.pipeline.config import GenerateConfig
@@ -104,13 +103,14 @@ def _print(answer: dict[str, Any], as_json: bool) -> None:
 
 def _run(config: GenerateConfig, retry_failed: bool) -> GenerationCounts:
     from tracewright.flows.devices import lease_for_teacher
+    from tracewright.flows.prefect_server import serve_run
     from tracewright.pipeline.engines.teachers import RunningTeacher
     from tracewright.pipeline.store import Store
 
     store = Store.open(config.store, create=True)
     # Prefect's server starts, which takes some seconds of a core, while the engine and this process load.
     with (
-        _prefect_server(config) as wait_for_server,
+        serve_run(config.store) as wait_for_server,
         lease_for_teacher(config.teacher),
         RunningTeacher(config.teacher, store.path / "logs" / "engine.log") as teacher,
     ):
@@ -118,19 +118,6 @@ def _run(config: GenerateConfig, retry_failed: bool) -> GenerationCounts:
 
         wait_for_server()
         return flow(config, teacher, retry_failed)
-
-
-@contextmanager
-def _prefect_server(config: GenerateConfig) -> Generator[Callable[[], None]]:
-    """One for this run, unless the user has one; with a function that waits until it answers."""
-    from tracewright.flows.prefect_server import find_port, start_server
-
-    port = find_port()
-    if not configure_run(config.store, port):
-        yield lambda: None
-        return
-    with start_server(port, config.store / "logs" / "prefect-server.log") as wait_until_ready:
-        yield wait_until_ready
 
 
 def _run_on_ray(config: GenerateConfig, retry_failed: bool) -> GenerationCounts:

@@ -31,12 +31,20 @@ def demo(
 
     Run again on the same folder it makes only what is missing.
     """
-    configure_prefect(out)
-    from tracewright.flows.demo import demo as flow
     from tracewright.flows.devices import lease_one
+    from tracewright.flows.prefect_server import serve_run
+    from tracewright.pipeline.engines.teachers import RunningTeacher, embedded_config
 
-    with lease_one():
-        summary = flow(out, problems)
+    # Prefect's server and the teacher's engine start in processes of their own while this one loads the rest.
+    with (
+        serve_run(out) as wait_for_server,
+        lease_one(),
+        RunningTeacher(embedded_config(), out / "logs" / "engine.log") as teacher,
+    ):
+        from tracewright.flows.demo import demo as flow
+
+        wait_for_server()
+        summary = flow(out, problems, teacher)
     if as_json:
         typer.echo(json.dumps(summary))
 

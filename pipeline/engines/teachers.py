@@ -52,6 +52,17 @@ class RunningTeacher:
         self.engine.__exit__(kind, error, trace)
 
 
+def embedded_config(checkpoint: Path | None = None) -> TeacherConfig:
+    """The embedded teacher as it is asked by default, from its own folder or another one."""
+    return TeacherConfig(
+        engine="embedded",
+        model=None if checkpoint is None else str(checkpoint),
+        max_tokens=embedded.MAX_TOKENS,
+        temperature=embedded.TEMPERATURE,
+        logprobs=embedded.LOGPROBS,
+    )
+
+
 def find_teacher(config: TeacherConfig, known: Iterable[TeacherRef]) -> TeacherRef | None:
     """Which of the known teachers the config's is, told without starting its engine; None where it is none of them.
 

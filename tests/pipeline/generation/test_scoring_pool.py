@@ -30,7 +30,15 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def workers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if WORKER in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children() if WORKER in " ".join(command_of(child))]
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    """Its command line; nothing of a process that has ended, of which other tests leave some behind."""
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
 
 
 def rows(config: Path) -> dict[str, Any]:
