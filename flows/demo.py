@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from prefect import flow, task
@@ -87,6 +89,8 @@ def evaluate(teacher: RunningTeacher, kept: Path) -> Evaluation:
         stage = StageProgress(progress, "evaluate", total)
         evaluation = load_evaluation(kept, key, problems, samples=1)
         if evaluation is None:
+            # Nearly all of this is the engine's work: meanwhile this process loads what takes longest to load later.
+            Thread(target=import_module, args=("tracewright.distill.quantize",), daemon=True).start()
             evaluation = evaluate_greedy(teacher.engine, problems, lambda done: stage.update(done, "held-out problems"))
             kept.mkdir(exist_ok=True)
             save_evaluation(kept, key, evaluation)

@@ -40,7 +40,7 @@ from tracewright.schemas import Problem, TrainingError, make_id
 STUDENT_FOLDER, CONTROL_FOLDER, QUANTIZED_FOLDER = "student", "control", "student-int8"
 STUDENT_LEVELS = (1, 2)
 """The operators of the problems that the main job's students learn and are asked."""
-_DEMO_STEPS = 3000
+_DEMO_STEPS = 2600
 _DEMO_STEPS_PER_PROBLEM = 0.5
 """About thirty passes over the traces of 1 and 2 operators; a small demo trains as long on each of its few traces."""
 _DEMO_LOSSES = LossConfig.of(output=0.5, trace=0.5)

@@ -24,7 +24,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Where everything goes; its store/ is what `serve` opens.")] = Path(
         "tracewright-data"
     ),
-    problems: Annotated[int, typer.Option(min=50, help="How many problems the teacher is asked.")] = 6000,
+    problems: Annotated[int, typer.Option(min=50, help="How many problems the teacher is asked.")] = 5600,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """The whole main job on the embedded teacher: problems, traces, checks, release, student, report.
