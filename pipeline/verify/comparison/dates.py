@@ -20,6 +20,14 @@ DATE = re.compile(
 """A date in prose, with the month in words."""
 
 
+_HINT = re.compile(rf"{'|'.join(month[:3] for month in _MONTHS)}|\d-\d", re.IGNORECASE)
+
+
+def may_be_date(text: str) -> bool:
+    """Whether a text is worth bringing into its normal form to read a date from it."""
+    return not text.isascii() or _HINT.search(text) is not None
+
+
 def read_date(words: str) -> str | None:
     """A date in figures, `2024-03-15` or `-03-15`, from its normal words in small letters; None for what is none."""
     for pattern, order in ((_DAY_FIRST, (2, 1, 0)), (_MONTH_FIRST, (2, 0, 1)), (_ISO, (0, 1, 2))):

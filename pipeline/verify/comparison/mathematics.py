@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 
 from tracewright.pipeline.verify.comparison.clean import clean_answer, strip_delimiters
 from tracewright.pipeline.verify.comparison.clock import read_clock, same_clock
 from tracewright.pipeline.verify.comparison.compare import compare_answers
-from tracewright.pipeline.verify.comparison.dates import DATE, read_date
+from tracewright.pipeline.verify.comparison.dates import DATE, may_be_date, read_date
 from tracewright.pipeline.verify.comparison.normal_text import normal_words, same_words
 from tracewright.pipeline.verify.comparison.short_text import compare_texts
 from tracewright.pipeline.verify.comparison.units import read_unit
@@ -25,6 +26,9 @@ from tracewright.pipeline.verify.policy import Policy
 
 _COMMA_BETWEEN_DIGITS = re.compile(r"\d,\d")
 _PLAIN_INTEGER = re.compile(r"-?\d{1,300}")
+_FRACTION = re.compile(
+    r"(-)?(?:(\d{1,30}) ?/ ?(\d{1,30})|\\[dt]?frac ?\{(\d{1,30})\} ?\{(\d{1,30})\}|(\d{1,30}(?:\.\d{1,30})?))", re.ASCII
+)
 _LABELLED = re.compile(
     r"(?P<amount>-?[$€£¥₹]?-?\d[\d,.]*)\s+(?P<label>[^\W\d_]+(?:[ ,'’.-]+[^\W\d_]{2,})+|[^\W\d_]{3,}|[mgshLlNJWV])"
 )
@@ -60,10 +64,13 @@ def compare_mathematics(gold: str, given: str, policy: Policy, algebra: Algebra 
     if _SPACE.sub("", gold) == _SPACE.sub("", given):
         return Finding(Truth.SAME, "exact", "as written")
     words = _TEXT_COMMAND.sub("", gold)
-    if same_words(gold, given, ignore_case=len(gold) > 1) and not _HAS_MATHEMATICS.search(words):
+    if not _HAS_MATHEMATICS.search(words) and same_words(gold, given, ignore_case=len(gold) > 1):
         return Finding(Truth.SAME, "text", "the same words")
     if not policy.relative_tolerance and _PLAIN_INTEGER.fullmatch(gold) and _PLAIN_INTEGER.fullmatch(given):
         return Finding(Truth.SAME if int(gold) == int(given) else Truth.DIFFERENT, "rational")
+    fraction = _read_fraction(gold)
+    if fraction is not None and fraction == _read_fraction(given):
+        return Finding(Truth.SAME, "rational")
     clocks = read_clock(gold), read_clock(given)
     if clocks[0] and clocks[1]:
         same = policy.time == "clock" and same_clock(clocks[0], clocks[1])
@@ -78,9 +85,24 @@ def compare_mathematics(gold: str, given: str, policy: Policy, algebra: Algebra 
         return Finding(Truth.REFUSED, "limit", "an answer is nested too deep")
 
 
+def _read_fraction(text: str) -> Fraction | None:
+    """What most answers are, without a tree: `3/4`, `\\frac{3}{4}`, `-0.75`; None for all else, with a unit say."""
+    found = _FRACTION.fullmatch(text)
+    if found is None:
+        return None
+    sign, over, under, above, below, decimal = found.groups()
+    if decimal is not None:
+        value = Fraction(decimal)
+    elif int(under or below) == 0:
+        return None
+    else:
+        value = Fraction(int(over or above), int(under or below))
+    return -value if sign else value
+
+
 def _compare_dates(gold: str, given: str) -> Finding | None:
     """Whether both are one date; None where the gold answer is none, nor the day of one."""
-    wanted, stated = (read_date(normal_words(text)) for text in (gold, given))
+    wanted, stated = (read_date(normal_words(text)) if may_be_date(text) else None for text in (gold, given))
     if wanted and stated:
         return Finding(Truth.SAME if wanted == stated else Truth.DIFFERENT, "date")
     if wanted and DATE.fullmatch(gold):

@@ -133,12 +133,12 @@ def _compare_samples(a: Node, b: Node, functions: frozenset[str], *, natural_log
     names = variables_of(a, functions) | variables_of(b, functions)
     whole = (whole_symbols(a) | whole_symbols(b)) & names
     once = not names and not has_unknown_values(a, functions) and not has_unknown_values(b, functions)
+    if once:
+        return _agree(a, b, [Point({}, functions, natural_log=natural_log)], 1)
     points = [
         Point(sample, functions, salt, natural_log, real_only=bool(names) and not _has(_is_imaginary_unit, a, b))
         for salt, sample in enumerate(samples(names, whole))
     ]
-    if once:
-        return _agree(a, b, points[:1], 1)
     try:
         return _agree(a, b, points, _MIN_SAMPLES)
     except UndecidedError:
