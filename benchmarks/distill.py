@@ -28,7 +28,7 @@ from tracewright.distill.ablation_report import AblationReport
 from tracewright.distill.config import DistillConfig, TrainingConfig
 from tracewright.distill.loss_config import LossConfig
 from tracewright.distill.stored_format import StoredSettings, TraceLogprobs, measure_logprobs, write_logprobs
-from tracewright.flows.ablate import ablate
+from tracewright.flows.runtime import configure_prefect
 
 _HERE = Path(__file__).parent
 _KEPT = Path("tracewright-data") / "bench" / "distill"
@@ -67,6 +67,9 @@ def run_ablation() -> AblationReport:
     """Every arm on the scarce release; what an earlier run trained is taken."""
     folder = _KEPT.resolve()
     release = make_release(folder)
+    configure_prefect(folder)
+    from tracewright.flows.ablate import ablate  # Prefect reads its settings when it is imported
+
     config = DistillConfig(
         release=release,
         out=folder / "students",

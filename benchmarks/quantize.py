@@ -39,9 +39,7 @@ from tracewright.distill.quantize.grid import INT8
 from tracewright.distill.quantize.linear import QuantizedLinear
 from tracewright.distill.quantize.walk import decoder_layers, list_linears, quantize_layers
 from tracewright.distill.version_config import ExportFormat, QuantizeSettings
-from tracewright.flows.evaluate import Asking, evaluate
 from tracewright.flows.runtime import configure_prefect
-from tracewright.flows.unrecorded import Unrecorded
 from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.engines.vllm_server import VllmServer
 from tracewright.pipeline.release import open_release
@@ -118,6 +116,10 @@ def measure_models(teacher: Path, student: Path, release: Path, folder: Path, se
         for name, (source, settings) in wanted.items()
     }
     paths = {"teacher": teacher, "student": student} | {name: folder / name for name in wanted}
+    # Prefect reads its settings when it is imported: not before `configure_prefect`.
+    from tracewright.flows.evaluate import Asking, evaluate
+    from tracewright.flows.unrecorded import Unrecorded
+
     problems = list(draw_problems(ASKED, LEVELS, seed=seed + 77, held_out=True))
     asking = Asking(problems, max_tokens=MAX_TOKENS, keep=False)
     found: dict[str, Evaluation] = {}
