@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
-
 from tracewright.pipeline.verify.failures import LimitError, UnreadableError
 from tracewright.pipeline.verify.grammar.tokens import Kind, Token
 from tracewright.pipeline.verify.limits import MAX_NESTING
@@ -17,6 +14,7 @@ class Cursor:
         self._tokens = tokens
         self._position = 0
         self._depth = 0
+        self._nesting = _Nesting(self)
 
     @property
     def token(self) -> Token:
@@ -63,13 +61,24 @@ class Cursor:
             Token(Kind.NUMBER, token.text[digits:]),
         ]
 
-    @contextmanager
-    def nested(self) -> Generator[None]:
-        """One level deeper, up to the limit."""
+    def nested(self) -> _Nesting:
+        """One level deeper for a `with` block, up to the limit."""
         self._depth += 1
         if self._depth > MAX_NESTING:
             raise LimitError(f"the answer is nested more than {MAX_NESTING} levels deep")
-        try:
-            yield
-        finally:
-            self._depth -= 1
+        return self._nesting
+
+
+class _Nesting:
+    """Every factor is a level: a generator for each would take as long as reading it."""
+
+    __slots__ = ("_cursor",)
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._cursor._depth -= 1

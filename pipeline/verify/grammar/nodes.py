@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +98,21 @@ FLIPPED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤", "=": "=", "≠": "≠
 CONSTANTS = frozenset({"π", "e", "i", "∞", "ℝ", "ℤ", "ℕ", "ℚ", "ℂ", "∅"})
 
 
+_CHILDREN: dict[type, Callable[[Any], tuple[Node, ...]]] = {
+    Apply: lambda node: node.arguments,
+    Call: lambda node: node.arguments,
+    Group: lambda node: node.items,
+    Listing: lambda node: node.items,
+    Relation: lambda node: node.operands,
+    Matrix: lambda node: tuple(entry for row in node.rows for entry in row),
+    Quantity: lambda node: (node.value,),
+}
+
+
 def children(node: Node) -> tuple[Node, ...]:
     """The nodes directly below a node."""
-    match node:
-        case Apply() | Call():
-            return node.arguments
-        case Group() | Listing():
-            return node.items
-        case Relation():
-            return node.operands
-        case Matrix():
-            return tuple(entry for row in node.rows for entry in row)
-        case Quantity():
-            return (node.value,)
-        case _:
-            return ()
+    read = _CHILDREN.get(type(node))
+    return () if read is None else read(node)
 
 
 def map_children(node: Node, change: Callable[[Node], Node]) -> Node:
