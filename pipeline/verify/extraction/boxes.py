@@ -31,6 +31,8 @@ class Box:
 def find_boxes(text: str) -> list[Box]:
     """All outermost boxes that are not empty, in order; a box whose braces never close is none. Linear in the text."""
     boxes: list[Box] = []
+    if "box" not in text:
+        return boxes
     opened: list[re.Match[str]] = []
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup

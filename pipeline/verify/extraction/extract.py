@@ -23,6 +23,8 @@ from tracewright.pipeline.verify.limits import MAX_ANSWER_CHARS, MAX_PROSE_CHARS
 
 _FINAL_WORDS = r"final\s+answers?|最终答案|réponse\s+finale|respuesta\s+final|endgültige\s+antwort"
 _WORDS = r"answers?|答案|答え|réponse|respuesta|antwort|risposta|resposta|ответ"
+_NAMED = re.compile(_WORDS, re.IGNORECASE)
+"""Without a word for it there is neither a final answer nor one that `is` something."""
 _VERB = r"(?:->|→|=>|(?:is|are|was|be|equals?|est|es|ist|lautet|è|é)\b|—|是|为|為|は|：|:|=)"
 _BETWEEN = r"[^\n.:=：是为]{0,60}?"
 _FINAL_ANSWER = re.compile(rf"(?:{_FINAL_WORDS})[*_]*(?:{_BETWEEN}{_VERB})?[ \t*_:：]*", re.IGNORECASE)
@@ -104,12 +106,13 @@ def extract_marked(text: str, *, raw: bool = False, label: re.Pattern[str] = _AN
     With `raw`, what follows a mark in words is the whole sentence and not the mathematics in it. `label` is what marks
     an answer at the start of a line.
     """
-    final = _prose(text, _FINAL_ANSWER, AnswerSource.FINAL_ANSWER, raw=raw)
+    is_named = _NAMED.search(text) is not None
+    final = _prose(text, _FINAL_ANSWER, AnswerSource.FINAL_ANSWER, raw=raw) if is_named else ()
     strong = [*_boxed(text), *_hashes(text), *_tags(text, raw=raw), *final]
     if strong:
         return max(strong, key=lambda found: found.start)
     weak = [
-        *_prose(text, _ANSWER_IS, AnswerSource.ANSWER_IS, raw=raw),
+        *(_prose(text, _ANSWER_IS, AnswerSource.ANSWER_IS, raw=raw) if is_named else ()),
         *_prose(text, label, AnswerSource.ANSWER_LABEL, raw=raw),
     ]
     return max(weak, key=lambda found: found.start, default=None)

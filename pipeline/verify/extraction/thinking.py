@@ -16,6 +16,8 @@ _TURN_END = re.compile(
     r"<\|im_end\|>|<\|im_start\|>\s*(?:user|system)|<\|eot_id\|>|<\|endoftext\|>|<\|end_of_text\|>|<\|return\|>"
     r"|<end_of_turn>|<｜end▁of▁sentence｜>|</s>"
 )
+_TAG_BEGINS = "<[◁"
+"""Every mark begins with one of these."""
 
 
 def strip_thinking(completion: str) -> str | None:
@@ -23,6 +25,8 @@ def strip_thinking(completion: str) -> str | None:
 
     A closing tag without an opening one ends thinking that began in the prompt, as some chat templates have it.
     """
+    if not any(sign in completion for sign in _TAG_BEGINS):
+        return completion
     text = _final_channel(completion)
     if text is None:
         return None

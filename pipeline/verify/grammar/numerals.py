@@ -33,6 +33,8 @@ def read_numeral(text: str, *, decimal_comma: bool = False) -> Numeral | None:
     """
     if len(text) > MAX_NUMBER_DIGITS:
         return None
+    if text.isascii() and text.isdigit():
+        return Numeral(Fraction(int(text)), significant_digits=len(text.lstrip("0")))
     mantissa, _, exponent = text.lower().partition("e")
     if exponent:
         read = read_numeral(mantissa, decimal_comma=decimal_comma)
