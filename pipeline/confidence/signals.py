@@ -6,7 +6,6 @@ Every signal is one NumPy call over the whole trace and all of its steps: a call
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
@@ -70,7 +69,7 @@ def step_signals(
         return signals
     pairs = [(span.start, span.end) for span in token_spans if span and span.end > span.start]
     starts, ends = np.array(pairs, dtype=np.intp).T
-    logprobs = _clamp(_to_floats([*token_logprobs, 0.0]))
+    logprobs = _clamp(np.array(token_logprobs, dtype=np.float64))
     columns = [*_sum_up(logprobs, starts, ends), *_sum_up_top(top_logprobs, starts, ends)]
     for place, row in zip(places, zip(*columns, strict=True), strict=True):
         tokens, mean, lowest, window, tail, position, entropy, certainty, margin = row
@@ -115,29 +114,23 @@ def _check_lengths(tokens: int, spans: Sequence[Span | None], top_logprobs: Sequ
         )
 
 
-def _to_floats(values: Sequence[float]) -> Floats:
-    """The numbers as an array; packing them takes half as long as numpy's own way from Python's floats."""
-    return np.frombuffer(struct.pack(f"{len(values)}d", *values))
-
-
 def _clamp(values: Floats) -> Floats:
     """Between LOGPROB_FLOOR and 0; what is no number becomes the floor."""
     return np.where(values > LOGPROB_FLOOR, np.minimum(values, 0.0), LOGPROB_FLOOR)
 
 
 def _sum_up(logprobs: Floats, starts: Places, ends: Places) -> list[list[Any]]:
-    """Tokens, mean, minimum, lowest window, tail and position of each step; one number follows the last logprob."""
+    """Tokens, mean, minimum, lowest window, tail and position of each step."""
     counts = ends - starts
-    ranges = _to_ranges(starts, ends)
-    means = _reduce(np.add, logprobs, ranges) / counts
+    means = _reduce(np.add, logprobs, starts, ends) / counts
     tails = np.minimum(counts, TAIL_TOKENS)
     columns = (
         counts,
         means,
-        _reduce(np.minimum, logprobs, ranges),
+        _reduce(np.minimum, logprobs, starts, ends),
         _lowest_windows(logprobs, starts, ends, means),
-        _reduce(np.add, logprobs, _to_ranges(ends - tails, ends)) / tails,
-        starts / (len(logprobs) - 1),
+        _reduce(np.add, logprobs, ends - tails, ends) / tails,
+        starts / len(logprobs),
     )
     return [column.tolist() for column in columns]
 
@@ -148,7 +141,7 @@ def _lowest_windows(logprobs: Floats, starts: Places, ends: Places, means: Float
         return means
     windows = np.convolve(logprobs, np.ones(WINDOW_TOKENS), "valid") / WINDOW_TOKENS
     lowest = means.copy()
-    lowest[longer] = _reduce(np.minimum, windows, _to_ranges(starts[longer], ends[longer] - WINDOW_TOKENS + 1))
+    lowest[longer] = _reduce(np.minimum, windows, starts[longer], ends[longer] - WINDOW_TOKENS + 1)
     return lowest
 
 
@@ -158,35 +151,32 @@ def _sum_up_top(
     """Entropy, self-certainty and margin of each step; None where the engine gave too little."""
     if not top_logprobs:
         return [[None] * len(starts)] * 3
-    entropy, certainty, margin = _token_sums([*top_logprobs, top_logprobs[-1]])
-    ranges = _to_ranges(starts, ends)
-    averages = _averages(np.stack((entropy, certainty)), ranges, ends - starts)
-    return [*averages, _none_for_nan(_reduce(np.fmin, margin, ranges))]
+    entropy, certainty, margin = _token_sums(top_logprobs)
+    return [
+        *(_average(values, starts, ends) for values in (entropy, certainty)),
+        _none_for_nan(_reduce(np.fmin, margin, starts, ends)),
+    ]
 
 
-def _averages(values: Floats, ranges: Places, counts: Places) -> list[list[float | None]]:
-    """Of each row, over the tokens whose value is known."""
+def _average(values: Floats, starts: Places, ends: Places) -> list[float | None]:
+    """Over the tokens whose value is known."""
     known = ~np.isnan(values)
     if known.all():
-        return (_reduce(np.add, values, ranges) / counts).tolist()
-    sums = _reduce(np.add, np.where(known, values, 0.0), ranges)
-    numbers = _reduce(np.add, known.astype(np.float64), ranges)
-    means = np.divide(sums, numbers, out=np.full(sums.shape, np.nan), where=numbers > 0)
-    return [_none_for_nan(row) for row in means]
+        return (_reduce(np.add, values, starts, ends) / (ends - starts)).tolist()
+    sums = _reduce(np.add, np.where(known, values, 0.0), starts, ends)
+    counts = _reduce(np.add, known.astype(np.float64), starts, ends)
+    return _none_for_nan(np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0))
 
 
 def _none_for_nan(values: Floats) -> list[float | None]:
     return [None if value != value else value for value in values.tolist()]
 
 
-def _to_ranges(starts: Places, ends: Places) -> Places:
-    return np.stack((starts, ends), axis=1).ravel()
-
-
-def _reduce(function: np.ufunc, values: Floats, ranges: Places) -> Floats:
-    """The function over each half-open range of the last axis; no range is empty, and a value follows the last one."""
+def _reduce(function: np.ufunc, values: Floats, starts: Places, ends: Places) -> Floats:
+    """The function over each half-open range; the ranges are not empty and may overlap or come in any order."""
     # `reduceat` goes from each place to the next one: every second result is a range's, the others are gaps.
-    return function.reduceat(values, ranges, axis=-1)[..., ::2]
+    places = np.column_stack((starts, ends)).ravel()
+    return function.reduceat(np.append(values, 0.0), places)[::2]
 
 
 def _token_sums(top_logprobs: Sequence[Sequence[float]]) -> _TokenSums:
@@ -197,8 +187,7 @@ def _token_sums(top_logprobs: Sequence[Sequence[float]]) -> _TokenSums:
     else:
         given = np.arange(table.shape[1]) < counts[:, None]
         weights, cells = weights * given, table * given
-    ones = np.ones(table.shape[1])
-    mass, sums = weights @ ones, cells @ ones
+    mass, sums = weights.sum(axis=1), cells.sum(axis=1)
     mass[counts == 0] = np.nan
     weighted = np.einsum("tk,tk->t", weights, cells)
     # −Σ q log q with q = w/mass is log mass − Σ w log w / mass: one logarithm a token.
@@ -210,20 +199,18 @@ def _token_sums(top_logprobs: Sequence[Sequence[float]]) -> _TokenSums:
 def _margins(table: Floats, counts: npt.NDArray[np.int64]) -> Floats:
     if table.shape[1] < 2:
         return np.full(len(table), np.nan)
-    first, second = table[:, 0], table[:, 1]
-    if not ((first >= second).all() and (second[:, None] >= table[:, 2:]).all()):
-        second, first = np.partition(table, -2, axis=1)[:, -2:].T  # not the likeliest first, as engines give them
-    return np.where(counts > 1, first - second, np.nan)
+    best = np.partition(table, -2, axis=1)[:, -2:]
+    return np.where(counts > 1, best[:, 1] - best[:, 0], np.nan)
 
 
 def _to_table(rows: Sequence[Sequence[float]]) -> tuple[Floats, npt.NDArray[np.int64] | None]:
     """The rows as a rectangle, clamped like the sampled ones; how long each was, None where all are alike."""
     lengths = list(map(len, rows))
     width = max(*lengths, 1)
-    flat = _clamp(_to_floats([*chain.from_iterable(rows)]))
+    flat = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=sum(lengths))
     if min(lengths) == width:
-        return flat.reshape(len(rows), width), None
+        return _clamp(flat.reshape(len(rows), width)), None
     counts = np.array(lengths)
     table = np.full((len(rows), width), LOGPROB_FLOOR)
-    table[np.arange(width) < counts[:, None]] = flat
+    table[np.arange(width) < counts[:, None]] = _clamp(flat)
     return table, counts
