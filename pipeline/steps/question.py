@@ -21,6 +21,10 @@ _ASKING = {
     "how", "much", "does", "equal", "answer", "question", "problem", "and", "this", "as", "equals", "sum", "total",
 }  # fmt: skip
 """A question with other words asks for something about its expression, not for its value."""
+_EXPRESSION_WORDS = frozenset({*_ASKING, "times", "multiplied", "plus", "minus", "divided", "mod"})
+_MAX_EXPRESSION_SPACES = 120
+_LONG_WORDS = re.compile(r"(?<![A-Za-z’'])(?:[A-Za-z’']{2,}[ ,.]+){9}")
+_WORD = re.compile(r"(?<![\w’'-])[A-Za-z]{2,}(?![\w’'-])")
 _REMEMBERED_QUESTIONS = 256
 
 
@@ -54,7 +58,7 @@ def _read_question(text: str) -> Question:
         return Question(text, frozenset(number for number, _ in scan_numbers(text)), plain, is_plain=True)
     regions = find_regions(text)
     has_relation = RELATION_HINT.search(text) is not None
-    if not (regions or has_relation or _is_short(text)):
+    if not (regions or has_relation or _may_be_expression(text)):
         return Question(text, frozenset(number for number, _ in scan_numbers(text)) | read_number_words(text), None)
     tokens = tokenize(text, regions)
     numbers = {read[0] for token in tokens if token.kind == NUMBER and (read := read_number(token.text)) is not None}
@@ -64,17 +68,11 @@ def _read_question(text: str) -> Question:
     return Question(text, frozenset(numbers) | read_number_words(text), expression, chains)
 
 
-def _is_short(text: str) -> bool:
-    """Whether the text may be an expression with a few words around it: no other words than those that ask for it."""
+def _may_be_expression(text: str) -> bool:
+    """Whether the text may be an expression with a few words around it, and with no others than those that ask."""
     if text.count(" ") >= _MAX_EXPRESSION_SPACES or _LONG_WORDS.search(text):
         return False
-    return "\\" in text or _ASKING_OR_OPERATORS.issuperset(map(str.lower, _WORD.findall(text)))
-
-
-_MAX_EXPRESSION_SPACES = 120
-_LONG_WORDS = re.compile(r"(?<![A-Za-z’'])(?:[A-Za-z’']{2,}[ ,.]+){9}")
-_WORD = re.compile(r"(?<![\w’'-])[A-Za-z]{2,}(?![\w’'-])")
-_ASKING_OR_OPERATORS = frozenset({*_ASKING, "equal", "times", "multiplied", "plus", "minus", "divided", "mod"})
+    return "\\" in text or _EXPRESSION_WORDS.issuperset(map(str.lower, _WORD.findall(text)))
 
 
 def _read_expression(tokens: list[Token]) -> Side | None:
