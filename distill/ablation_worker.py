@@ -23,11 +23,10 @@ def run_job(job: Job, asked: Sequence[Problem], tuning: Sequence[Problem]) -> tu
     if known is not None:
         return job, known
     import torch
-    from transformers import AutoTokenizer
     from transformers.utils import logging
 
-    from tracewright.distill.first_weights import load_model
     from tracewright.distill.greedy import answer_greedily
+    from tracewright.distill.loading import load_model, load_tokenizer
     from tracewright.distill.stages import run_training
 
     logging.disable_progress_bar()
@@ -35,8 +34,8 @@ def run_job(job: Job, asked: Sequence[Problem], tuning: Sequence[Problem]) -> tu
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     began = time.process_time()
     run_training(job.config, job.folder)
-    model = load_model(job.folder).eval()
-    tokenizer = AutoTokenizer.from_pretrained(job.folder)
+    model = load_model(job.folder, dtype=torch.float32).eval()
+    tokenizer = load_tokenizer(job.folder)
     evaluation = answer_greedily(model, tokenizer, tuning if job.tuning else asked, MAX_TOKENS)
     solved = [answer.correct for answer in evaluation.answers]
     kept = {"solved": list(map(int, solved)), "processor_seconds": round(time.process_time() - began, 1)}

@@ -35,7 +35,8 @@ def read_config(checkpoint: Path) -> dict[str, Any]:
 
     Raises:
         MissingInputError: the folder is no checkpoint.
-        InputError: it holds weights that only unpickling could load, which would run whatever is in them.
+        InputError: it holds weights that only unpickling could load, which would run whatever is in them, or its
+            config can't be read.
     """
     path = checkpoint / "config.json"
     if not path.exists():
@@ -48,7 +49,10 @@ def read_config(checkpoint: Path) -> dict[str, Any]:
                 "expected *.safetensors: convert it where you trust it"
             )
         raise MissingInputError(f"{checkpoint} holds no *.safetensors file: name the folder of a whole checkpoint")
-    config = json.loads(path.read_text())
+    try:
+        config = json.loads(path.read_text())
+    except ValueError as error:
+        raise InputError(f"{path} is no JSON ({error}): take an intact copy") from error
     if not isinstance(config, dict):
         raise InputError(f"{path} holds a {type(config).__name__}, expected an object: take an intact copy")
     return config

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM
 
-from tracewright.distill.checkpoint import read_config
 from tracewright.distill.config import LoraConfig
 from tracewright.distill.inheritance import fold_embeddings, inherit_embeddings, inherit_layers
+from tracewright.distill.loading import load_model
 from tracewright.distill.student import build_student
 from tracewright.schemas import InputError
 
@@ -51,22 +48,8 @@ def make_student(course: Course) -> Untrained:
         if config.layers == "cut":
             inherit_layers(model, course.teacher.model)
         return Untrained(model)
-    model = load_model(start)
+    model = load_model(start, dtype=torch.float32)
     return _adapt(model, config.lora) if config.lora else Untrained(model)
-
-
-def load_model(folder: Path) -> Any:
-    """A checkpoint's model in float32, to be trained.
-
-    Raises:
-        MissingInputError, InputError: the folder is no checkpoint that can be loaded safely.
-    """
-    read_config(folder)
-    try:
-        return AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, use_safetensors=True)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        said = str(error).strip().splitlines()[0]
-        raise InputError(f"{folder} can't be loaded ({said}): name the folder of an intact checkpoint") from error
 
 
 def _adapt(model: Any, config: LoraConfig) -> Untrained:

@@ -28,7 +28,7 @@ class Muon(torch.optim.Muon):
     """`torch.optim.Muon` with its small matrices in stacks, and in float32 on a CPU.
 
     Torch's takes them one by one in bfloat16, which most processors only emulate: of a step of the embedded student,
-    whose matrices have 64 rows, that took a third.
+    whose matrices are 64 wide, that took a third.
     """
 
     @torch.no_grad()

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from tracewright.distill.batches import IGNORED, collate
 from tracewright.distill.data import Lesson
+from tracewright.distill.loading import load_config, load_model, load_tokenizer
 from tracewright.distill.losses import HiddenDistribution, WholeDistribution
 from tracewright.pipeline.engines import embedded
 from tracewright.pipeline.engines.checkpoint import CheckpointIdentity, identify_checkpoint
@@ -51,15 +51,9 @@ def load_teacher(name: str, *, weights: bool = True) -> LoadedTeacher:
     """
     source = str(embedded.checkpoint_path()) if name == EMBEDDED else name
     identity = identify_checkpoint(source, None)
-    try:
-        config = AutoConfig.from_pretrained(source)
-        model = AutoModelForCausalLM.from_pretrained(source, dtype="auto", use_safetensors=True) if weights else None
-        tokenizer = AutoTokenizer.from_pretrained(source)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        said = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"the teacher {name} can't be loaded ({said}): name a folder that holds a checkpoint"
-        ) from error
+    config = load_config(source)
+    model = load_model(source, dtype="auto") if weights else None
+    tokenizer = load_tokenizer(source)
     return LoadedTeacher(name, config, model and model.eval().requires_grad_(False), tokenizer, identity)
 
 

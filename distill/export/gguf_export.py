@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType
 from numpy.typing import NDArray
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from tracewright.distill.export.gguf_vocabulary import write_vocabulary
 from tracewright.distill.export.quiet import quiet
 from tracewright.distill.export.report import Exported
-from tracewright.distill.export.source_model import load_model
+from tracewright.distill.export.source_model import load_source
+from tracewright.distill.loading import load_tokenizer
 from tracewright.schemas import InputError
 
 GGUF_FILE, GGUF_INT8_FILE = "model.gguf", "model_q8_0.gguf"
@@ -54,7 +55,7 @@ def write_gguf(checkpoint: Path, config: dict[str, Any], folder: Path) -> Export
             f"the model stretches its positions ({rope['rope_type']}), expected none of it: export to onnx"
         )
     with quiet():
-        model = load_model(checkpoint)
+        model = load_source(checkpoint)
     tensors = _name_tensors(model, _ARCHITECTURES[kind])
     for name, kept in ((GGUF_FILE, False), (GGUF_INT8_FILE, True)):
         _write(folder / name, checkpoint, model.config, _ARCHITECTURES[kind], tensors, q8_0=kept)
@@ -110,7 +111,7 @@ def _write(
     writer.add_rope_freq_base(float(config.rope_parameters["rope_theta"]))
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_vocab_size(config.vocab_size)
-    write_vocabulary(writer, AutoTokenizer.from_pretrained(checkpoint), config.vocab_size)
+    write_vocabulary(writer, load_tokenizer(checkpoint), config.vocab_size)
     for name, value in tensors.items():
         if q8_0 and value.ndim > 1 and value.shape[-1] % _Q8_0_RUN == 0:
             numbers = gguf.quants.quantize(value, GGMLQuantizationType.Q8_0)

@@ -11,9 +11,10 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import AutoTokenizer, GenerationConfig
+from transformers import GenerationConfig
 
 from tracewright.distill.checkpoint import MAX_TOKENS
+from tracewright.distill.loading import load_tokenizer
 from tracewright.pipeline.engines.base import Completion, Failure, Request
 from tracewright.schemas import FinishReason
 
@@ -53,7 +54,7 @@ class LocalEngine:
 
     def __init__(self, model: LocalModel, folder: Path, settings: LocalSettings) -> None:
         self._model, self._settings = model, settings
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        self._tokenizer: Any = load_tokenizer(folder)
         self._size = len(self._tokenizer)
         ends: Any = GenerationConfig.from_pretrained(folder).eos_token_id
         self._ends = frozenset(ends if isinstance(ends, list) else [ends])

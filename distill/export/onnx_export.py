@@ -19,7 +19,7 @@ from transformers import DynamicCache
 from tracewright.distill.export.onnx_model import open_session, past_names
 from tracewright.distill.export.quiet import quiet
 from tracewright.distill.export.report import Exported
-from tracewright.distill.export.source_model import load_model
+from tracewright.distill.export.source_model import load_source
 from tracewright.distill.export.tensorrt import write_recipe
 from tracewright.schemas import InputError
 
@@ -70,7 +70,7 @@ def write_onnx(checkpoint: Path, config: dict[str, Any], folder: Path) -> Export
         InputError: the checkpoint is of another kind, or the graph does not give what the model gives.
     """
     with quiet():
-        model = load_model(checkpoint)
+        model = load_source(checkpoint)
     _export(model, folder / ONNX_FILE)
     difference = _compare(model, folder / ONNX_FILE)
     _quantize(folder / ONNX_FILE, folder / INT8_FILE)

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 import transformers
 from numpy.typing import NDArray
-from transformers import AutoModelForCausalLM, DynamicCache
+from transformers import DynamicCache
 from transformers.utils.logging import disable_progress_bar
 
 from tracewright.distill.export.local_engine import LocalModel
+from tracewright.distill.loading import load_model
 
 
 class TransformersModel(LocalModel):
@@ -22,9 +23,7 @@ class TransformersModel(LocalModel):
     def __init__(self, checkpoint: Path) -> None:
         self.name = f"transformers {transformers.__version__}"
         disable_progress_bar()
-        self._model: Any = AutoModelForCausalLM.from_pretrained(
-            checkpoint, dtype=torch.float32, use_safetensors=True
-        ).eval()
+        self._model: Any = load_model(checkpoint, dtype=torch.float32).eval()
         self.start()
 
     def start(self) -> None:

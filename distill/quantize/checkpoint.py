@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import tracewright
 from tracewright.distill.batches import Example
 from tracewright.distill.cards import write_quantized_card
 from tracewright.distill.checkpoint import hash_weights, read_config
+from tracewright.distill.loading import load_model, load_tokenizer
 from tracewright.distill.losses import OutputLoss, WholeDistribution
 from tracewright.distill.manifest import write_whole
 from tracewright.distill.quantization_plot import LAYERS_PLOT, draw_layers
@@ -71,7 +71,7 @@ def quantize_checkpoint(
         return _check_same_run(finished, run, out)
     if QUANTIZED_KEY in config:
         raise InputError(f"{checkpoint} is quantized already: name the checkpoint that it was made from")
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint, trust_remote_code=False, local_files_only=True)
+    tokenizer = load_tokenizer(checkpoint)
     original = _load(checkpoint)
     decoder_layers(original)
     data = choose_traces(opened, tokenizer, checkpoint, int(original.config.max_position_embeddings))
@@ -155,13 +155,7 @@ def _quantize(
 
 
 def _load(checkpoint: Path) -> Any:
-    try:
-        model = AutoModelForCausalLM.from_pretrained(
-            checkpoint, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True
-        )
-    except (OSError, ValueError) as error:
-        raise InputError(f"{checkpoint} can't be loaded ({error}): name a student's checkpoint") from error
-    return model.eval().requires_grad_(False)
+    return load_model(checkpoint, dtype=torch.float32).eval().requires_grad_(False)
 
 
 @torch.no_grad()
