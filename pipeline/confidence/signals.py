@@ -70,7 +70,8 @@ def step_signals(
     pairs = [(span.start, span.end) for span in token_spans if span and span.end > span.start]
     starts, ends = np.array(pairs, dtype=np.intp).T
     logprobs = _clamp(np.array(token_logprobs, dtype=np.float64))
-    columns = [*_sum_up(logprobs, starts, ends), *_sum_up_top(top_logprobs, starts, ends)]
+    ranges = _join(starts, ends)
+    columns = [*_sum_up(logprobs, starts, ends, ranges), *_sum_up_top(top_logprobs, ends - starts, ranges)]
     for place, row in zip(places, zip(*columns, strict=True), strict=True):
         tokens, mean, lowest, window, tail, position, entropy, certainty, margin = row
         signals[place] = Signals(
@@ -119,17 +120,17 @@ def _clamp(values: Floats) -> Floats:
     return np.where(values > LOGPROB_FLOOR, np.minimum(values, 0.0), LOGPROB_FLOOR)
 
 
-def _sum_up(logprobs: Floats, starts: Places, ends: Places) -> list[list[Any]]:
+def _sum_up(logprobs: Floats, starts: Places, ends: Places, ranges: Places) -> list[list[Any]]:
     """Tokens, mean, minimum, lowest window, tail and position of each step."""
     counts = ends - starts
-    means = _reduce(np.add, logprobs, starts, ends) / counts
+    means = _reduce(np.add, logprobs, ranges) / counts
     tails = np.minimum(counts, TAIL_TOKENS)
     columns = (
         counts,
         means,
-        _reduce(np.minimum, logprobs, starts, ends),
+        _reduce(np.minimum, logprobs, ranges),
         _lowest_windows(logprobs, starts, ends, means),
-        _reduce(np.add, logprobs, ends - tails, ends) / tails,
+        _reduce(np.add, logprobs, _join(ends - tails, ends)) / tails,
         starts / len(logprobs),
     )
     return [column.tolist() for column in columns]
@@ -141,76 +142,83 @@ def _lowest_windows(logprobs: Floats, starts: Places, ends: Places, means: Float
         return means
     windows = np.convolve(logprobs, np.ones(WINDOW_TOKENS), "valid") / WINDOW_TOKENS
     lowest = means.copy()
-    lowest[longer] = _reduce(np.minimum, windows, starts[longer], ends[longer] - WINDOW_TOKENS + 1)
+    lowest[longer] = _reduce(np.minimum, windows, _join(starts[longer], ends[longer] - WINDOW_TOKENS + 1))
     return lowest
 
 
 def _sum_up_top(
-    top_logprobs: Sequence[Sequence[float]] | None, starts: Places, ends: Places
+    top_logprobs: Sequence[Sequence[float]] | None, counts: Places, ranges: Places
 ) -> list[list[float | None]]:
     """Entropy, self-certainty and margin of each step; None where the engine gave too little."""
     if not top_logprobs:
-        return [[None] * len(starts)] * 3
+        return [[None] * len(counts)] * 3
     entropy, certainty, margin = _token_sums(top_logprobs)
     return [
-        *(_average(values, starts, ends) for values in (entropy, certainty)),
-        _none_for_nan(_reduce(np.fmin, margin, starts, ends)),
+        *(_average(values, counts, ranges) for values in (entropy, certainty)),
+        _none_for_nan(_reduce(np.fmin, margin, ranges)),
     ]
 
 
-def _average(values: Floats, starts: Places, ends: Places) -> list[float | None]:
+def _average(values: Floats, counts: Places, ranges: Places) -> list[float | None]:
     """Over the tokens whose value is known."""
     known = ~np.isnan(values)
     if known.all():
-        return (_reduce(np.add, values, starts, ends) / (ends - starts)).tolist()
-    sums = _reduce(np.add, np.where(known, values, 0.0), starts, ends)
-    counts = _reduce(np.add, known.astype(np.float64), starts, ends)
-    return _none_for_nan(np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0))
+        return (_reduce(np.add, values, ranges) / counts).tolist()
+    sums = _reduce(np.add, np.where(known, values, 0.0), ranges)
+    given = _reduce(np.add, known.astype(np.float64), ranges)
+    return _none_for_nan(np.divide(sums, given, out=np.full(len(sums), np.nan), where=given > 0))
 
 
 def _none_for_nan(values: Floats) -> list[float | None]:
     return [None if value != value else value for value in values.tolist()]
 
 
-def _reduce(function: np.ufunc, values: Floats, starts: Places, ends: Places) -> Floats:
-    """The function over each half-open range; the ranges are not empty and may overlap or come in any order."""
+def _join(starts: Places, ends: Places) -> Places:
+    """Half-open ranges as one row of places, each start before its end."""
+    return np.array((starts, ends)).T.ravel()
+
+
+def _reduce(function: np.ufunc, values: Floats, ranges: Places) -> Floats:
+    """The function over each range; the ranges are not empty and may overlap or come in any order."""
     # `reduceat` goes from each place to the next one: every second result is a range's, the others are gaps.
-    places = np.column_stack((starts, ends)).ravel()
-    return function.reduceat(np.append(values, 0.0), places)[::2]
+    return function.reduceat(np.append(values, 0.0), ranges)[::2]
 
 
 def _token_sums(top_logprobs: Sequence[Sequence[float]]) -> _TokenSums:
     table, counts = _to_table(top_logprobs)
     weights, cells = np.exp(table), table
     if counts is None:
-        counts = np.full(len(table), table.shape[1])
+        counts = np.full(table.shape[1], len(table))
     else:
-        given = np.arange(table.shape[1]) < counts[:, None]
+        given = np.arange(len(table))[:, None] < counts
         weights, cells = weights * given, table * given
-    mass, sums = weights.sum(axis=1), cells.sum(axis=1)
+    mass, sums = weights.sum(axis=0), cells.sum(axis=0)
     mass[counts == 0] = np.nan
-    weighted = np.einsum("tk,tk->t", weights, cells)
     # −Σ q log q with q = w/mass is log mass − Σ w log w / mass: one logarithm a token.
-    entropy = np.maximum(np.log(mass) - weighted / mass, 0.0)
+    entropy = np.maximum(np.log(mass) - (weights * cells).sum(axis=0) / mass, 0.0)
     certainty = -np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
     return entropy, certainty, _margins(table, counts)
 
 
 def _margins(table: Floats, counts: npt.NDArray[np.int64]) -> Floats:
-    if table.shape[1] < 2:
-        return np.full(len(table), np.nan)
-    best = np.partition(table, -2, axis=1)[:, -2:]
-    return np.where(counts > 1, best[:, 1] - best[:, 0], np.nan)
+    if len(table) < 2:
+        return np.full(table.shape[1], np.nan)
+    best = np.partition(table, -2, axis=0)[-2:]
+    return np.where(counts > 1, best[1] - best[0], np.nan)
 
 
 def _to_table(rows: Sequence[Sequence[float]]) -> tuple[Floats, npt.NDArray[np.int64] | None]:
-    """The rows as a rectangle, clamped like the sampled ones; how long each was, None where all are alike."""
+    """A column for each row given, clamped like the sampled ones; how long each was, None where all are alike.
+
+    A place of all tokens lies together in memory: NumPy adds up few long rows many times faster than many short ones.
+    """
     lengths = list(map(len, rows))
     width = max(*lengths, 1)
     flat = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=sum(lengths))
     if min(lengths) == width:
-        return _clamp(flat.reshape(len(rows), width)), None
+        return _clamp(np.ascontiguousarray(flat.reshape(len(rows), width).T)), None
     counts = np.array(lengths)
-    table = np.full((len(rows), width), LOGPROB_FLOOR)
-    table[np.arange(width) < counts[:, None]] = _clamp(flat)
+    table = np.full((width, len(rows)), LOGPROB_FLOOR)
+    # Assigned through the view in which a row is a row, in the order of the numbers.
+    table.T[np.arange(width) < counts[:, None]] = _clamp(flat)
     return table, counts

@@ -30,8 +30,9 @@ class StatedAnswer(NamedTuple):
 
 def find_answer(text: str) -> StatedAnswer | None:
     """The last final answer in the step that is one number; None where there is none."""
-    matches = list(_ANSWER.finditer(text)) if _may_state_answer(text) else []
-    for match in reversed(matches):
+    if not _may_state_answer(text):
+        return None
+    for match in reversed(list(_ANSWER.finditer(text))):
         side = _read_number_side(match["rest"])
         if side is not None:
             is_marked = match.group().startswith(("#", "A:"))

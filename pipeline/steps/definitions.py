@@ -15,7 +15,7 @@ from tracewright.pipeline.steps.evaluation import evaluate
 from tracewright.pipeline.steps.lexer import tokenize
 from tracewright.pipeline.steps.memory import Memory
 from tracewright.pipeline.steps.statements import read_expressions
-from tracewright.pipeline.steps.trees import Literal, Tree, iterate_nodes
+from tracewright.pipeline.steps.trees import Tree, find_numbers
 from tracewright.pipeline.steps.values import Number, UndefinedValueError, format_number
 from tracewright.schemas import CheckOutcome
 
@@ -79,4 +79,4 @@ def _has_all_numbers(memory: Memory, expression: Side) -> bool:
 
 
 def _count_numbers(tree: Tree) -> Counter[Number]:
-    return Counter(abs(node.value) for node in iterate_nodes(tree) if isinstance(node, Literal))
+    return Counter(map(abs, find_numbers(tree)))

@@ -15,7 +15,7 @@ from tracewright.pipeline.steps.chains import Side
 from tracewright.pipeline.steps.claims import Claim, quote
 from tracewright.pipeline.steps.memory import Memory
 from tracewright.pipeline.steps.reading import StepReading
-from tracewright.pipeline.steps.trees import Literal, iterate_nodes
+from tracewright.pipeline.steps.trees import find_numbers
 from tracewright.pipeline.steps.values import Number, format_number
 from tracewright.schemas import CheckOutcome
 
@@ -51,10 +51,9 @@ def find_miscopy(side: Side, known: AbstractSet[Number], used: frozenset[Number]
         return None
     if len(known) > MAX_KNOWN_NUMBERS:
         return None
-    for node in iterate_nodes(side.trees[0]):
-        if not isinstance(node, Literal) or node.value in known:
+    for value in find_numbers(side.trees[0]):
+        if value in known:
             continue
-        value = node.value
         digits = _write(value)
         if not _is_telling(digits):
             continue

@@ -34,7 +34,7 @@ class PlainReading(NamedTuple):
 
 def read_plain(text: str) -> PlainReading | None:
     """Read plain arithmetic; None for what the grammar has to read, and for results beyond the limits."""
-    tokens: list[str] = _TOKEN.findall(text)
+    tokens: list[str] = [text] if text.isdecimal() else _TOKEN.findall(text)
     if len(tokens) == 1:
         read = read_number(tokens[0]) if tokens[0][-1].isdecimal() else None
         return None if read is None else PlainReading(Literal(*read), read[0], frozenset((read[0],)))

@@ -97,8 +97,7 @@ def _read_step(text: str) -> StepReading:
     annotations: tuple[Annotation, ...] = ()
     if "<<" in text:
         annotations = tuple(_read_annotations(text))
-        text = _SIGNED_ANNOTATION.sub(lambda match: " " * len(match.group()), text)
-        text = _ANNOTATION.sub(lambda match: " " * len(match.group()), text)
+        text = _blank(text, annotations)
     regions = find_regions(text)
     if regions:
         content = _read_tokens(tokenize(text, regions), "\n")
@@ -148,18 +147,15 @@ def _read_tokens(tokens: list[Token], follows: str) -> Content:
 
 
 def _make_content(chains: tuple[Chain, ...], numbers: Iterable[tuple[Number, int]]) -> Content:
-    results: set[int] = set()
-    for chain in chains:
-        for relation, side in zip(chain.relations, chain.sides[1:], strict=True):
-            if side is not None and side.decimals is not None and relation in ("=", "~"):
-                results.add(side.end)
-    used: set[Number] = set()
-    mentioned: set[Number] = set()
-    for value, end in numbers:
-        mentioned.add(value)
-        if end not in results:
-            used.add(value)
-    return Content(chains, frozenset(used), frozenset(mentioned))
+    results = {
+        side.end
+        for chain in chains
+        for relation, side in zip(chain.relations, chain.sides[1:], strict=True)
+        if side is not None and side.decimals is not None and relation in ("=", "~")
+    }
+    found = list(numbers)
+    used = frozenset([value for value, end in found if end not in results])
+    return Content(chains, used, frozenset([value for value, _ in found]))
 
 
 def scan_numbers(text: str) -> Iterator[tuple[Number, int]]:
@@ -197,6 +193,18 @@ def _read_numbers(tokens: list[Token]) -> Iterator[tuple[Number, int]]:
             if joined is not None:
                 yield joined[0], token.end
         previous = token
+
+
+def _blank(text: str, annotations: tuple[Annotation, ...]) -> str:
+    """The text with spaces in place of its annotations."""
+    if ">>-" in text:
+        text = _SIGNED_ANNOTATION.sub(lambda match: " " * len(match.group()), text)
+    parts: list[str] = []
+    position = 0
+    for annotation in annotations:
+        parts += text[position : annotation.start], " " * (annotation.end - annotation.start)
+        position = annotation.end
+    return "".join((*parts, text[position:]))
 
 
 def _read_annotations(text: str) -> Iterator[Annotation]:

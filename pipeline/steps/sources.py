@@ -31,8 +31,10 @@ def find_sources(memory: Memory, reading: StepReading) -> set[int]:
 def find_references(memory: Memory, index: int, text: str) -> set[int]:
     """The earlier steps that a step names by their number: `from step 2`. Its own number is remembered."""
     label = _LABEL.match(text)
-    named = {int(match[1]) for match in _REFERENCE.finditer(text, label.end() if label else 0)}
-    found = {memory.labels[number] for number in named if number in memory.labels}
+    found: set[int] = set()
+    if memory.labels and "step" in text.lower():
+        named = {int(match[1]) for match in _REFERENCE.finditer(text, label.end() if label else 0)}
+        found = {memory.labels[number] for number in named if number in memory.labels}
     if label is not None:
         memory.labels[int(label[1] or label[2])] = index
     return found

@@ -44,6 +44,19 @@ def iterate_nodes(tree: Tree) -> Iterator[Tree]:
             stack.extend(node.arguments)
 
 
+def find_numbers(tree: Tree) -> list[Number]:
+    """The numbers in the tree."""
+    numbers: list[Number] = []
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Literal):
+            numbers.append(node.value)
+        elif isinstance(node, Operation):
+            stack.extend(node.arguments)
+    return numbers
+
+
 def find_names(tree: Tree) -> frozenset[str]:
     """The names in the tree."""
     return frozenset(node.text for node in iterate_nodes(tree) if isinstance(node, Name))
