@@ -15,7 +15,12 @@ from typing import Any
 
 import httpx
 
-from tracewright.pipeline.engines.vllm_engine import VllmSettings, engine_arguments, engine_environment
+from tracewright.pipeline.engines.vllm_engine import (
+    VllmSettings,
+    engine_arguments,
+    engine_environment,
+    has_nvidia_gpu,
+)
 from tracewright.schemas import EngineError, InputError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -41,8 +46,7 @@ class VllmServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,
                 stderr=log_file,
-                # Requests come over HTTP, to an engine beside the one that answers them.
-                env={**engine_environment(settings), "VLLM_ENABLE_V1_MULTIPROCESSING": "1"},
+                env=_server_environment(settings),
                 start_new_session=True,
             )
 
@@ -91,6 +95,17 @@ class VllmServer:
         lines = self._log.read_text(errors="replace").strip().splitlines()[-_LOG_TAIL_LINES:]
         said = "\n  ".join(lines) or "(nothing)"
         return EngineError(f"vLLM's server {what}. The end of its log ({self._log}):\n  {said}")
+
+
+def _server_environment(settings: VllmSettings) -> dict[str, str]:
+    """The engine's environment, for a server: the engine runs beside the process that answers over HTTP.
+
+    On a CPU the variable says only whether the model has a process of its own beside the engine's too. Both wait for
+    each other by spinning: on two cores nothing was left to take requests in, and 16 that came at once were answered
+    one after another. vLLM needs the second process where it places the threads itself.
+    """
+    joins_engine = settings.cpu_threads is not None and not has_nvidia_gpu()
+    return engine_environment(settings) | {"VLLM_ENABLE_V1_MULTIPROCESSING": "0" if joins_engine else "1"}
 
 
 def check_address(host: str, variables: Mapping[str, str]) -> None:

@@ -51,6 +51,8 @@ def test_it_answers_with_the_models_template_and_leaves_nothing_behind(tmp_path:
         assert server.stderr is not None
         assert any("answers at" in line for line in server.stderr)
         children = psutil.Process(server.pid).children(recursive=True)
+        engines = [child.name() for child in children if child.name().startswith("VLLM")]
+        assert len(engines) == 1, f"two would spin for each other and starve the server: {engines}"
         question = {"model": "small", "temperature": 0, "messages": [{"role": "user", "content": "12+7*3"}]}
         answer = httpx.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=question, timeout=60)
         assert answer.json()["choices"][0]["message"]["content"].endswith("#### 33")
