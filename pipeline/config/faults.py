@@ -23,6 +23,7 @@ _PLAIN_WORDS = {
 }
 _UNKNOWN_KEY = "extra_forbidden"
 _UNKNOWN_TAG = "union_tag_invalid"
+_NO_TAG = "union_tag_not_found"
 
 Place = tuple[str | int, ...]
 
@@ -80,6 +81,9 @@ def _describe(model: type[BaseModel], place: Place, detail: ErrorDetails) -> str
         context = detail.get("ctx", {})
         known = [name.strip("'") for name in context["expected_tags"].split(", ")]
         return f"received {context['discriminator'][1:-1]} {show(context['tag'])}{nearest(context['tag'], known)}"
+    if kind == _NO_TAG:
+        key = detail.get("ctx", {})["discriminator"][1:-1]
+        return f"received {show(received)}, expected a mapping with the key {key}, which says what it is"
     if kind == "missing":
         return f"missing{_description(model, place)}"
     if kind == "value_error":

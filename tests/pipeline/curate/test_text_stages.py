@@ -223,6 +223,7 @@ def test_a_config_names_the_stages_in_order(tmp_path: Path) -> None:
     [
         ("{kind: near_duplicates, over: reasons}", "problem.*reasoning"),
         ("{kind: near_duplicats}", "near_duplicates"),
+        ("near_duplicates: {}", r'received \{"near_duplicates": \{\}\}.*expected a mapping with the key kind'),
         ("{kind: repetition, run_word: 5}", "run_words"),
         ("{kind: balance}", "one of the two"),
         ("{kind: decontamination, benchmarks: []}", "benchmarks"),
