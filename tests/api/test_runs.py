@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import ArtifactCreate, LogCreate
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Running
 
 from tracewright.api.runs.endpoints import Run, WatchedRun
@@ -23,8 +24,9 @@ def prefect(tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("prefect"), find_port()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(folder))
-        with run_server(port, folder / "server.log"):
-            url = f"http://127.0.0.1:{port}/api"
+        url = f"http://127.0.0.1:{port}/api"
+        # Said to Prefect too: its client starts a server of its own for the events of what is changed here otherwise.
+        with run_server(port, folder / "server.log"), temporary_settings({PREFECT_API_URL: url}):
             with SyncPrefectClient(api=url) as client:
                 flow = client.create_flow_from_name("generate")
                 client.create_deployment(
