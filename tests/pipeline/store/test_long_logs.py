@@ -34,6 +34,7 @@ def test_a_checkpoint_is_written_every_hundred_commits(memory: Path, plant_trace
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 def test_a_store_of_5000_commits_opens_within_two_seconds(memory: Path) -> None:
     store = Store.open(memory / "store", create=True)
     commit_shards_that_are_not_there(store, COMMITS)
