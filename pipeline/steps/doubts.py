@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from tracewright.pipeline.steps.chains import Side
-from tracewright.pipeline.steps.trees import Literal, Name, Operation, iterate_nodes
+from tracewright.pipeline.steps.trees import Literal, Name, Operation, find_numbers, iterate_nodes
 from tracewright.pipeline.steps.units import get_unit
 from tracewright.pipeline.steps.values import Number, as_fraction
 
@@ -70,7 +70,7 @@ def _is_percentage(left: Side, right: Side) -> bool:
 
 def _is_precise(side: Side) -> bool:
     """Whether it is a number with so many digits that it was worked out: `≈ 0.264`, but not `≈ 20` or `≈ 1,500`."""
-    literals = [node.value for node in iterate_nodes(side.trees[0]) if isinstance(node, Literal)]
+    literals = find_numbers(side.trees[0])
     if side.decimals is None or len(literals) != 1:
         return False
     digits = str((abs(as_fraction(literals[0])) * 10 ** max(side.decimals, 0)).numerator)

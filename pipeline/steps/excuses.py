@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tracewright.pipeline.steps.chains import Comparison, Side
 from tracewright.pipeline.steps.comparison import MAX_SHOWN_DECIMALS, are_same, is_rounding
 from tracewright.pipeline.steps.reading import Annotation
-from tracewright.pipeline.steps.trees import Literal, Operation, Tree, iterate_nodes
+from tracewright.pipeline.steps.trees import Literal, Operation, Tree, find_numbers
 from tracewright.pipeline.steps.values import Number
 from tracewright.schemas import CheckOutcome
 
@@ -149,9 +149,9 @@ def _compare_with_annotation(comparison: Comparison, place: Place, annotation: A
 
 
 def _literal_value(side: Side) -> Number | None:
-    values = [node.value for node in iterate_nodes(side.trees[0]) if isinstance(node, Literal)]
+    values = find_numbers(side.trees[0])
     return values[0] if side.decimals is not None and len(values) == 1 else None
 
 
 def _count_operands(side: Side) -> set[Number]:
-    return {node.value for node in iterate_nodes(side.trees[0]) if isinstance(node, Literal)}
+    return set(find_numbers(side.trees[0]))
