@@ -6,7 +6,8 @@ renders, journals, cuts into steps, checks, verifies and stores. Milliseconds a 
 long run, so that starting costs nothing; each run is a process of its own, the two kinds in turns. `cpu_ms_per_row` is
 the same slope of CPU time, the scoring processes included: it says what a run costs on a machine that has other work.
 Peers run in environments of their own, where they are named: TRACEWRIGHT_CURATOR_PYTHON and
-TRACEWRIGHT_DISTILABEL_PYTHON are interpreters that have `bespokelabs-curator` and `distilabel[openai]`. Theirs is the
+TRACEWRIGHT_DISTILABEL_PYTHON are interpreters that have `bespokelabs-curator`, and `distilabel[openai]` with the
+`requests` that it needs and does not ask for. Theirs is the
 slope between fewer rows, each run with its start, of which the slope is free.
 """
 
