@@ -93,7 +93,9 @@ def prepare_course(
         check_stored(release, losses.output)
     if losses.output.weight and losses.output.targets is Targets.SAMPLED:
         check_sampled(release, losses.output)
-    teacher = load_teacher(config.teacher, weights=losses.needs_teacher or config.student.inherits)
+    in_engine = stage is not None and stage.on_policy is not None
+    inherits = config.student.inherits and start is None
+    teacher = load_teacher(config.teacher, weights=inherits or (losses.needs_teacher and not in_engine))
     check_teacher(release, teacher, outputs=losses.needs_tokens)
     check_head(teacher.config)
     checkpoint = start or config.student.checkpoint

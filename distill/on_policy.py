@@ -10,22 +10,21 @@ from typing import Any
 
 from tracewright.distill.course import Course
 from tracewright.distill.data import Lesson
+from tracewright.distill.engine_scores import EngineScores
 from tracewright.distill.learning import Learner, Taught, learn_batch
 from tracewright.distill.own_texts import draw_questions, read_questions, write_texts
 from tracewright.distill.stage_config import OnPolicyConfig
-from tracewright.distill.targets import TeacherLogits
 
 
 def make_on_policy_step(
-    course: Course, learner: Learner, config: OnPolicyConfig, start: int
+    course: Course, learner: Learner, config: OnPolicyConfig, start: int, teacher: EngineScores
 ) -> Callable[[int, float], dict[str, Any]]:
     """A function (step, fraction of the training) → the parts of the loss; gradients are left in the learner.
 
-    The student writes to `problems` questions, the loaded teacher scores every token, and the config's output loss,
-    reverse KL for one, is learnt at them. Nothing is learnt through the sampling itself.
+    The student writes to `problems` questions, the teacher scores every token, and the config's output loss, reverse KL
+    for one, is learnt at them. Nothing is learnt through the sampling itself.
     """
     questions = draw_questions(read_questions(course), config.problems, course.config.training.seed, start)
-    teacher = TeacherLogits(course.teacher, ())
 
     def learn(step: int, fraction: float) -> dict[str, Any]:
         texts = write_texts(
@@ -37,7 +36,8 @@ def make_on_policy_step(
             seed=course.config.training.seed * 1_000_003 + step,
         )
         lessons = [Lesson(text.example, text.question.prompt) for text in texts if text.completion]
-        taught = Taught(teacher.ask(lessons))
+        device = next(learner.parameters()).device
+        taught = Taught(teacher.ask(lessons).to(device))
         parts = learn_batch(learner, lessons, course.config.losses, taught, fraction=fraction)
         return parts | {"tokens": sum(map(len, lessons))}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from tracewright.distill.loss_config import TEXT_ONLY, LossConfig, Targets
 from tracewright.schemas.base import Frozen
@@ -61,13 +61,18 @@ class RewardConfig(Frozen):
 
 class OnPolicyConfig(Frozen):
     """On-policy distillation: the student writes, the teacher scores each of its tokens (Agarwal et al. 2023,
-    arXiv:2306.13649)."""
+    arXiv:2306.13649). The teacher runs in vLLM, and may be larger than what can be loaded beside the student."""
 
     problems: int = Field(default=16, ge=1)
     """Of each step."""
     max_tokens: int = Field(default=128, ge=1)
     temperature: float = Field(default=1.0, gt=0.0)
     """Of sampling."""
+    likeliest: int = Field(default=64, ge=1)
+    """Tokens of the teacher's distribution that are told apart at each place; all others are one outcome. Of a smaller
+    vocabulary all are."""
+    engine_args: dict[str, JsonValue] = {}
+    """Further arguments of the teacher's engine, such as `gpu_memory_utilization`: the student needs memory too."""
 
 
 class ConvergenceConfig(Frozen):
@@ -111,7 +116,7 @@ class StageConfig(Frozen):
         if self.on_policy is not None and (not output.weight or output.targets is not Targets.TEACHER):
             raise ValueError(
                 f"the stage {self.name} has the teacher score what the student writes, but no output loss from the "
-                "loaded teacher: give it losses: {output: {divergence: reverse_kl}}"
+                "teacher itself: give it losses: {output: {divergence: reverse_kl}}"
             )
         if self.on_policy is not None and self.losses.total != output.weight:
             raise ValueError(

@@ -14,6 +14,8 @@ from tracewright.distill.data import Lesson
 from tracewright.distill.loss_config import OutputConfig
 from tracewright.distill.losses import SampledDistribution, TopDistribution
 from tracewright.distill.stored_format import StoredSettings, hash_tokens
+from tracewright.pipeline.decoding.limits import RefusedError, check_footer_size, check_sizes
+from tracewright.pipeline.decoding.pages import check_pages
 from tracewright.pipeline.engines.checkpoint import CheckpointIdentity
 from tracewright.pipeline.release import Release
 from tracewright.schemas import InputError, IntegrityError, MissingInputError
@@ -97,7 +99,7 @@ def read_table(release: Release, config: OutputConfig) -> pa.Table:
 
     Raises:
         MissingInputError: there are none.
-        IntegrityError: the file can't be read.
+        IntegrityError: the file can't be read, or asks for too much.
     """
     if config.logprobs is None:
         return release.logprobs(_SPLIT)
@@ -107,8 +109,12 @@ def read_table(release: Release, config: OutputConfig) -> pa.Table:
             "logprobs`, or leave losses.output.logprobs out"
         )
     try:
-        return pq.read_table(config.logprobs, memory_map=True)
-    except (pa.ArrowException, OSError) as error:
+        check_footer_size(config.logprobs)
+        with pq.ParquetFile(config.logprobs, memory_map=True, arrow_extensions_enabled=False) as file:
+            check_sizes(config.logprobs, file, file.schema_arrow.names)
+            check_pages(config.logprobs, file)
+            return file.read()
+    except (pa.ArrowException, OSError, RefusedError) as error:
         raise IntegrityError(f"{config.logprobs} can't be read ({error}): make it again") from error
 
 

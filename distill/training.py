@@ -14,6 +14,7 @@ import torch
 from tracewright.distill.config import DistillConfig, TrainingConfig
 from tracewright.distill.course import WHOLE, Course, Part, prepare_course
 from tracewright.distill.data import Lesson
+from tracewright.distill.engine_scores import EngineScores
 from tracewright.distill.finished import Outcome, check_same_run, finish_student
 from tracewright.distill.first_weights import Untrained, make_student
 from tracewright.distill.grpo import GrpoStep, read_position, remove_saved, train_by_grpo
@@ -161,43 +162,49 @@ def _run(
     settings, output = course.config.training, course.config.losses.output
     board, write = settings.tensorboard, processes.is_main
     clock, curve = Clock(position), LossCurve(out, position.step, board=board, write=write)
-    learn = _choose_step(course, processes, learner, optimizer, position.step)
-    for step in range(position.step + 1, settings.steps + 1):
-        fraction = course.part.fraction(step, settings.steps)
-        parts = learn(step, fraction)
-        tokens = int(parts.pop("tokens"))
-        rate = optimizer.rate * optimizer.step()
-        position = clock.advance(tokens)
-        temperature = output.temperature * output.schedule.factor(fraction) if output.weight else None
-        speed, left = clock.tokens_per_second, clock.left(settings.steps)
-        now = TrainingStep(
-            step,
-            settings.steps,
-            parts,
-            rate,
-            speed,
-            left,
-            temperature,
-            course.stage_name,
-            memory.added,
-            memory.predicted,
-        )
-        curve.add(now)
-        if write:
-            report(now)
-        if step % settings.checkpoint_every == 0 and step < settings.steps:
-            save_state(out, course.run, position, learner, optimizer, write=write)
+    with _choose_step(course, processes, learner, optimizer, position.step, out) as learn:
+        for step in range(position.step + 1, settings.steps + 1):
+            fraction = course.part.fraction(step, settings.steps)
+            parts = learn(step, fraction)
+            tokens = int(parts.pop("tokens"))
+            rate = optimizer.rate * optimizer.step()
+            position = clock.advance(tokens)
+            temperature = output.temperature * output.schedule.factor(fraction) if output.weight else None
+            speed, left = clock.tokens_per_second, clock.left(settings.steps)
+            now = TrainingStep(
+                step,
+                settings.steps,
+                parts,
+                rate,
+                speed,
+                left,
+                temperature,
+                course.stage_name,
+                memory.added,
+                memory.predicted,
+            )
+            curve.add(now)
+            if write:
+                report(now)
+            if step % settings.checkpoint_every == 0 and step < settings.steps:
+                save_state(out, course.run, position, learner, optimizer, write=write)
     return position, curve.close()
 
 
+@contextmanager
 def _choose_step(
-    course: Course, processes: Processes, learner: Learner, optimizer: Optimizer, done: int
-) -> Callable[[int, float], dict[str, Any]]:
+    course: Course, processes: Processes, learner: Learner, optimizer: Optimizer, done: int, out: Path
+) -> Generator[Callable[[int, float], dict[str, Any]]]:
     """What happens in a step: a function (step, fraction of the training) → parts of the loss, and tokens read."""
     if course.stage is not None and course.stage.reward is not None:
-        return make_ppo_step(course, learner, optimizer, course.stage.reward, done)
+        yield make_ppo_step(course, learner, optimizer, course.stage.reward, done)
+        return
     if course.stage is not None and course.stage.on_policy is not None:
-        return make_on_policy_step(course, learner, course.stage.on_policy, done)
+        output, log = course.config.losses.output, out.with_name(f".{out.name}.teacher.log")
+        with EngineScores(course.teacher, course.stage.on_policy, output, log) as teacher:
+            yield make_on_policy_step(course, learner, course.stage.on_policy, done, teacher)
+        log.unlink()  # an engine that failed has left it
+        return
     settings, source = course.config.training, TeachingSource(course, processes.device)
     batches = draw_batches(course.data.lessons, settings, start=done)
 
@@ -206,7 +213,7 @@ def _choose_step(
         parts = _learn_in_parts(learner, processes, lessons, settings, course.config.losses, source, fraction)
         return parts | {"tokens": sum(map(len, lessons))}
 
-    return learn
+    yield learn
 
 
 def _run_grpo(

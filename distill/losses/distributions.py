@@ -50,6 +50,10 @@ class WholeDistribution:
         """Some of the positions."""
         return WholeDistribution(self.logits_N_V[rows], self.used_once)
 
+    def to(self, device: torch.device) -> WholeDistribution:
+        """On a device."""
+        return WholeDistribution(self.logits_N_V.to(device), self.used_once)
+
     def teacher(self, temperature: float) -> torch.Tensor:
         """Log-probabilities at that temperature, N × V."""
         logits_N_V = self.logits_N_V.detach()

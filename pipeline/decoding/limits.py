@@ -17,8 +17,6 @@ EXPANSION_FREE_BYTES = 64 * 2**20
 MAX_ROWS_PER_BYTE = 10
 """Rows of texts that differ take some bytes each; a billion equal rows fit into a kilobyte."""
 FREE_ROWS = 100_000
-MAX_REPEATED_BYTES = 2**30
-"""Of a column in a row group, were each row the whole dictionary: a megabyte of it, and 500 rows, are half of that."""
 _MAGIC = b"PAR1"
 _TAIL_BYTES = 8
 
@@ -66,12 +64,8 @@ def choose_columns(path: Path, file: pq.ParquetFile, columns: Collection[str] | 
     return names
 
 
-def check_sizes(
-    path: Path, file: pq.ParquetFile, names: Collection[str], dictionaries: Collection[str] | None = None
-) -> None:
+def check_sizes(path: Path, file: pq.ParquetFile, names: Collection[str]) -> None:
     """Refuse columns nested too deeply, and chunks whose data is out of proportion to their bytes in the file.
-
-    With `dictionaries`, only these columns (by their path in the schema) may say a value once for many rows.
 
     Raises:
         RefusedError: there is one.
@@ -88,17 +82,9 @@ def check_sizes(
         for index in chosen:
             chunk = rows.column(index)
             data, stored = chunk.total_uncompressed_size, max(chunk.total_compressed_size, 1)
-            if dictionaries is not None and chunk.has_dictionary_page:
-                _check_dictionary(path, chunk, rows.num_rows, dictionaries)
             _check_expansion(f"{path}: column {chunk.path_in_schema[:80]} of row group {group}", data, stored)
             whole_data, whole_stored = whole_data + data, whole_stored + stored
     _check_expansion(f"{path}: the whole", whole_data, whole_stored)
-
-
-def _check_dictionary(path: Path, chunk: pq.ColumnChunkMetaData, rows: int, allowed: Collection[str]) -> None:
-    name = chunk.path_in_schema
-    if name not in allowed or chunk.total_uncompressed_size * rows > MAX_REPEATED_BYTES:
-        raise RefusedError(f"{path}: column {name[:80]} says long values once for many rows: not read")
 
 
 def _check_rows(path: Path, rows: int) -> None:

@@ -32,8 +32,19 @@ class Request:
 
 
 @dataclass(frozen=True)
+class ScoringRequest:
+    """A text that somebody else wrote, for the engine to say how likely each of its tokens is."""
+
+    token_ids: tuple[int, ...]
+    """All of it, what it answers to included."""
+    start: int
+    """The first place that is wanted, 1 or more: before the first token there is nothing to go by."""
+
+
+@dataclass(frozen=True)
 class Distributions:
-    """The likeliest tokens at each of a completion's places, its end included. n tokens, k of them; raw logprobs."""
+    """The likeliest tokens at each of a text's places: a completion's, its end included, or those that were to be
+    scored. n tokens, k of them; raw logprobs."""
 
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...]

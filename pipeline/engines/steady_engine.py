@@ -7,9 +7,16 @@ others go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from tracewright.pipeline.engines.base import Completion, Failure, Request, RequestDrawer
+from tracewright.pipeline.engines.base import (
+    Completion,
+    Distributions,
+    Failure,
+    Request,
+    RequestDrawer,
+    ScoringRequest,
+)
 from tracewright.pipeline.engines.vllm_engine import VllmEngine
 from tracewright.schemas import EngineError
 
@@ -73,6 +80,20 @@ class SteadyEngine:
                     raise
                 deaths += 1
                 self._replace()
+
+    def score(self, requests: Sequence[ScoringRequest], likeliest: int) -> list[Distributions]:
+        """See `VllmEngine.score`; an engine that dies is replaced once, and asked again.
+
+        Raises:
+            EngineError: the second one fails too, or a text can't be scored.
+        """
+        try:
+            return self._engine.score(requests, likeliest)
+        except EngineError:
+            if self._engine.is_alive:
+                raise
+            self._replace()
+            return self._engine.score(requests, likeliest)
 
     def close(self) -> None:
         """See `Engine.close`."""

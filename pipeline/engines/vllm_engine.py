@@ -18,15 +18,23 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import count, islice
 from pathlib import Path
 from typing import IO, Any, cast
 
 import orjson
 
-from tracewright.pipeline.engines.base import Completion, Failure, Request, RequestDrawer
-from tracewright.pipeline.engines.vllm_results import read_result
+from tracewright.pipeline.engines.base import (
+    Completion,
+    Distributions,
+    Failure,
+    Request,
+    RequestDrawer,
+    ScoringRequest,
+)
+from tracewright.pipeline.engines.vllm_results import read_distributions, read_result
 from tracewright.schemas import EngineError, Sampling
 
 _START_TIMEOUT_SECONDS = 600.0
@@ -92,6 +100,8 @@ class VllmEngine:
         self._settings = settings
         self._log = log
         self._ready: dict[str, Any] | None = None
+        self._numbers = count()
+        """Of texts to score: no two have the same."""
         self._results: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         with log.open("ab") as log_file:
@@ -152,6 +162,33 @@ class VllmEngine:
             if message["key"] in in_flight:  # else of an earlier stream that was given up
                 in_flight.remove(message["key"])
                 yield read_result(message)
+
+    def score(self, requests: Sequence[ScoringRequest], likeliest: int) -> list[Distributions]:
+        """What the model makes of texts that others wrote, one for each of them in their order.
+
+        All are taken in before the engine's next step, so that it cuts them into the same batches each time: on a CPU
+        the same texts give the same numbers, to the last digit. Not while a stream is open.
+
+        Args:
+            requests: the texts.
+            likeliest: how many tokens to tell at each place, at most the settings' `logprobs`.
+
+        Raises:
+            EngineError: the engine died or hangs, or can't take one of the texts: it is too long for it, say.
+        """
+        self._wait_until_ready()
+        keys = [f"score-{number}" for number in islice(self._numbers, len(requests))]
+        texts = [{"key": key, **asdict(request)} for key, request in zip(keys, requests, strict=True)]
+        self._send({"score": texts, "likeliest": likeliest})
+        found: dict[str, Distributions] = {}
+        while len(found) < len(keys):
+            message = self._receive(self._settings.stall_seconds, "gave no sign of life")
+            if message["key"] not in keys:  # of what was asked before and given up
+                continue
+            if "failure" in message:
+                raise EngineError(f"the vLLM engine could not score a text: {message['failure']}")
+            found[message["key"]] = read_distributions(message)
+        return [found[key] for key in keys]
 
     def close(self) -> None:
         """See `Engine.close`."""

@@ -28,13 +28,7 @@ def read_result(message: dict[str, Any]) -> Completion | Failure:
     if message["logprobs"] is not None:
         sampled, top = _split(message["logprobs"], message["starts"])
         if message["top_ids"] is not None:
-            distributions = Distributions(
-                token_ids=tuple(message["all_token_ids"]),
-                logprobs=sampled,
-                top_ids=_cut(message["top_ids"], message["starts"]),
-                top_logprobs=top,
-                vocabulary=message["vocabulary"],
-            )
+            distributions = read_distributions(message)
     return Completion(
         key=message["key"],
         prompt=message["prompt"],
@@ -49,6 +43,18 @@ def read_result(message: dict[str, Any]) -> Completion | Failure:
         prompt_token_count=message["prompt_token_count"],
         distributions=distributions,
         ended=str(message["finish_reason"]),
+    )
+
+
+def read_distributions(message: dict[str, Any]) -> Distributions:
+    """What the process says of every place of a text."""
+    drawn, top = _split(message["logprobs"], message["starts"])
+    return Distributions(
+        token_ids=tuple(message["all_token_ids"]),
+        logprobs=drawn,
+        top_ids=_cut(message["top_ids"], message["starts"]),
+        top_logprobs=top,
+        vocabulary=message["vocabulary"],
     )
 
 

@@ -67,10 +67,13 @@ class _Worker:
         self._parts = _Parts(self._backend)
         self._special_ids = frozenset(self._tokenizer.all_special_ids)  # the tokenizer makes the list at every look
         self._make_params = partial(SamplingParams, flat_logprobs=True, detokenize=bool(self._sampling.get("stop")))
+        self._score_params = partial(SamplingParams, flat_logprobs=True, detokenize=False)
         self._whole, self._growing = RequestOutputKind.FINAL_ONLY, RequestOutputKind.CUMULATIVE
         self._pending: dict[str, tuple[str, float]] = {}
         self._watched: dict[str, RunningConfidence] = {}
         """Those that may be given up early."""
+        self._scored: dict[str, int] = {}
+        """The first place that is wanted of texts that are only read."""
         config = self._engine.model_config
         self._write(
             {
@@ -108,6 +111,7 @@ class _Worker:
             self._engine.abort_request([key])
             del self._pending[key]
             self._watched.pop(key, None)
+            self._scored.pop(key, None)
             self._write({"key": key, "failure": f"not finished within its deadline of {self._deadline_seconds:.0f} s"})
 
     def _take(self, output: Any) -> None:
@@ -137,6 +141,10 @@ class _Worker:
             self._results.flush()
 
     def _add(self, request: dict[str, Any]) -> None:
+        if "score" in request:
+            for text in request["score"]:
+                self._add_text(text, request["likeliest"])
+            return
         key = request["key"]
         try:
             prompt = self._render(request)
@@ -156,6 +164,18 @@ class _Worker:
         if rule:
             self._watched[key] = RunningConfidence(EarlyStop(**rule))
 
+    def _add_text(self, text: dict[str, Any], likeliest: int) -> None:
+        """Have a text read; what is written after it, one token, is thrown away."""
+        key = text["key"]
+        try:
+            params = self._score_params(prompt_logprobs=likeliest, max_tokens=1, temperature=0.0)
+            self._engine.add_request(key, {"prompt_token_ids": text["token_ids"]}, params)
+        except Exception as error:  # noqa: BLE001 - as in `_add`
+            self._write({"key": key, "failure": f"{type(error).__name__}: {error}"})
+            return
+        self._pending[key] = ("", time.monotonic())
+        self._scored[key] = text["start"]
+
     def _render(self, request: dict[str, Any]) -> str:
         if self._tokenizer.chat_template is None:
             shown = [text for pair in request["examples"] for text in pair]
@@ -171,6 +191,9 @@ class _Worker:
             return
         self._watched.pop(output.request_id, None)
         prompt, submitted = self._pending.pop(output.request_id)
+        if output.request_id in self._scored:
+            self._tell_scores(output, self._scored.pop(output.request_id))
+            return
         completion = output.outputs[0]
         ids = list(completion.token_ids)
         while ids and ids[-1] in self._special_ids:
@@ -195,6 +218,19 @@ class _Worker:
                 "vocabulary": len(self._tokenizer),
                 "prompt_token_count": len(output.prompt_token_ids or ()),
                 "seconds": round(time.monotonic() - submitted, 6),
+            }
+        )
+
+    def _tell_scores(self, output: Any, start: int) -> None:
+        flat = output.prompt_logprobs
+        self._write(
+            {
+                "key": output.request_id,
+                "all_token_ids": output.prompt_token_ids[start:],
+                "logprobs": flat.logprobs[flat.start_indices[start] :],
+                "starts": [at - flat.start_indices[start] for at in flat.start_indices[start:]],
+                "top_ids": flat.token_ids[flat.start_indices[start] :],
+                "vocabulary": len(self._tokenizer),
             }
         )
 

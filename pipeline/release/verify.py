@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tracewright.pipeline.decoding.limits import RefusedError, check_footer_size, check_sizes
+from tracewright.pipeline.decoding.pages import check_pages
 from tracewright.pipeline.release.layout import DATA, HUB_ATTRIBUTES, HUB_CACHE, MANIFEST, TOMBSTONE, hash_file
 from tracewright.pipeline.release.manifest import read_manifest
-from tracewright.pipeline.release.parquet import REPETITIVE
 from tracewright.schemas.arrow import arrow_schema
 from tracewright.schemas.errors import IntegrityError
 from tracewright.schemas.release import ReleaseFile, ReleaseManifest, ReleaseRow
@@ -97,10 +97,10 @@ def _find_misfit(path: Path, file: ReleaseFile) -> str | None:
         with pq.ParquetFile(path, arrow_extensions_enabled=False) as footer:
             if footer.metadata.num_rows != file.rows:
                 return f"{file.path}: {footer.metadata.num_rows} rows, the manifest says {file.rows}"
-            is_data = file.path.startswith(f"{DATA}/")
-            if is_data and not footer.schema_arrow.equals(arrow_schema(ReleaseRow)):
+            if file.path.startswith(f"{DATA}/") and not footer.schema_arrow.equals(arrow_schema(ReleaseRow)):
                 return f"{file.path}: its columns are not those of a release"
-            check_sizes(path, footer, footer.schema_arrow.names, REPETITIVE if is_data else ())
+            check_sizes(path, footer, footer.schema_arrow.names)
+            check_pages(path, footer)
     except RefusedError as error:
         return f"{file.path}: {error}"
     except (pa.ArrowException, OSError) as error:

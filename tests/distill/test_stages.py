@@ -108,7 +108,7 @@ def test_a_first_stage_that_pays_an_untrained_student_is_refused(make_config: Ma
         ({"on_policy": {}, "losses": {"output": 1, "trace": 1}}, "leave trace, attention and hidden out of its losses"),
         (
             {"on_policy": {}, "losses": {"output": {"targets": "stored"}, "attention": 1}},
-            "no output loss from the load",
+            "no output loss from the teacher itself",
         ),
         ({"reward": {}, "losses": {"output": 1}}, "is paid and has no use for losses"),
         ({"reward": {}, "on_policy": {}}, "make two stages of them"),

@@ -154,12 +154,12 @@ def make_deep(rows: int) -> pa.Table:
 
 
 def make_repeated(rows: int) -> pa.Table:
-    """The columns of a release, with one completion of 512 KiB for all rows: a few kilobytes in the file."""
+    """The columns of a release, with one completion of 8 MiB for all rows: a few kilobytes in the file."""
     empty = arrow_schema(ReleaseRow).empty_table()
     columns = {
         name: pa.nulls(rows, column.type) for name, column in zip(empty.column_names, empty.columns, strict=True)
     }
-    columns["completion"] = pa.array(["a" * 2**19] * rows)
+    columns["completion"] = pa.array(["a" * 2**23] * rows)
     return pa.table(columns, schema=empty.schema)
 
 

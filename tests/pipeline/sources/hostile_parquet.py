@@ -1,6 +1,6 @@
 """Reads hostile files through every entry that takes Parquet, and prints what each cost as one JSON object a line.
 
-`python hostile_parquet.py FILE…`, in a process of its own: the memory it needs is its own.
+`python hostile_parquet.py FILE…`, in a process of its own: the memory it needs is its own. A folder is a release.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import polars as pl
 
 from tracewright.pipeline.config import ProblemsConfig
 from tracewright.pipeline.curate import Decontamination
+from tracewright.pipeline.release import open_release, verify_release
 from tracewright.pipeline.sources import count_problems, read_problems, read_traces
 from tracewright.schemas import TracewrightError
 
@@ -25,6 +26,12 @@ ENTRIES: dict[str, Callable[[Path], Iterable[Any]]] = {
     "generate": lambda path: read_problems(ProblemsConfig(path=path)),
     "count": lambda path: [count_problems(ProblemsConfig(path=path))],
     "decontaminate": lambda path: Decontamination.model_validate({"benchmarks": [str(path)]}).reasons(_NO_ROWS),
+}
+RELEASE_ENTRIES: dict[str, Callable[[Path], Iterable[Any]]] = {
+    "verify": lambda path: [verify_release(path)],
+    "rows": lambda path: open_release(path).iter_rows("train"),
+    "table": lambda path: open_release(path).table("train").to_batches(),
+    "logprobs": lambda path: open_release(path).logprobs("train").to_batches(),
 }
 _NO_ROWS = pl.DataFrame({"question_text": ["a"], "text": ["b"]})
 
@@ -40,7 +47,7 @@ def cost() -> tuple[float, float]:
 
 def main() -> None:
     for path in map(Path, sys.argv[1:]):
-        for entry, read in ENTRIES.items():
+        for entry, read in (RELEASE_ENTRIES if path.is_dir() else ENTRIES).items():
             before, _ = cost()
             try:
                 said = f"{sum(1 for _ in read(path))} rows"
