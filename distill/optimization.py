@@ -86,19 +86,26 @@ class Optimizer:
     operators where AdamW at its best learning rate solved 16 %.
     """
 
-    def __init__(self, model: nn.Module, learning_rate: float, total_steps: int, *, muon: bool = True) -> None:
-        """`muon`: where not, AdamW learns everything, at this rate: for the small steps of reinforcement learning."""
+    def __init__(
+        self,
+        model: nn.Module,
+        learning_rate: float,
+        total_steps: int,
+        *,
+        muon: type[torch.optim.Muon] | None = Muon,
+    ) -> None:
+        """`muon`: None where AdamW learns everything, at this rate: for the small steps of reinforcement learning."""
         learnt = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         matrices = [p for name, p in learnt if _is_inner(name, p)]
         rest = [p for name, p in learnt if not _is_inner(name, p)]
         self._parameters = [*matrices, *rest]
         self._optimizers: list[torch.optim.Optimizer] = []
-        if not muon:
+        if muon is None:
             self._optimizers.append(torch.optim.AdamW(self._parameters, lr=learning_rate, weight_decay=0.0))
         elif matrices:
-            inner = Muon(matrices, lr=learning_rate, weight_decay=0.01, momentum=0.95)
+            inner = muon(matrices, lr=learning_rate, weight_decay=0.01, momentum=0.95)
             self._optimizers.append(inner)
-        if muon and rest:  # adapters have matrices alone
+        if muon is not None and rest:  # adapters have matrices alone
             rate = _EMBEDDING_LEARNING_RATE
             self._optimizers.append(torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=0.0))
         self._base = [[group["lr"] for group in optimizer.param_groups] for optimizer in self._optimizers]

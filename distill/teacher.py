@@ -56,11 +56,12 @@ class TrainingProgress:
 def train_teacher(
     config: TeacherTraining, report: Callable[[TrainingProgress], None]
 ) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:
-    """Train the teacher; the same config gives the same weights on the same machine and number of threads."""
+    """Train the teacher; the same config gives the same weights on the same kind of processor."""
     torch.manual_seed(config.seed)
     tokenizer = build_tokenizer()
     model = build_model(config.layers, config.hidden_size, config.intermediate_size)
-    optimizer = Optimizer(model, config.learning_rate, config.steps)
+    # Not ours, whose rounding is another: soon each leads elsewhere, and the teacher that ships went this way.
+    optimizer = Optimizer(model, config.learning_rate, config.steps, muon=torch.optim.Muon)
     started, tokens = time.monotonic(), 0
     batches = batch_by_length(
         _draw_examples(config, tokenizer),

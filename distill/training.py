@@ -25,7 +25,7 @@ from tracewright.distill.loss_curve import LossCurve
 from tracewright.distill.manifest import TrainingManifest, read_training_manifest
 from tracewright.distill.memory import MemoryMeter, predict_memory
 from tracewright.distill.on_policy import make_on_policy_step
-from tracewright.distill.optimization import Optimizer
+from tracewright.distill.optimization import Muon, Optimizer
 from tracewright.distill.ppo import make_ppo_step
 from tracewright.distill.processes import Processes, join_processes, shard, whole
 from tracewright.distill.progress import Clock, Position, TrainingStep
@@ -96,7 +96,7 @@ def _train(course: Course, processes: Processes, out: Path, report: Callable[[Tr
         remove_saved(out)
         return manifest
     rate = reward.learning_rate if reward else config.training.learning_rate
-    optimizer = Optimizer(learner, rate, config.training.steps, muon=reward is None)
+    optimizer = Optimizer(learner, rate, config.training.steps, muon=Muon if reward is None else None)
     position = load_state(out, course.run, learner, optimizer)
     position, losses = _run(course, processes, learner, optimizer, memory, position, out, report)
     whole_student = _gather(course, untrained, processes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,54 @@ def test_parts_and_packing_change_neither_losses_nor_gradients(
     assert again == pytest.approx(whole, rel=1e-5)
     for name, gradient in gradients.items():
         assert torch.allclose(others[name], gradient, rtol=1e-3, atol=1e-5 * float(gradient.abs().max())), name
+
+
+@pytest.mark.parametrize("measure", ["cosine", "mse"])
+def test_what_is_learnt_from_insides_is_what_loops_over_single_lessons_in_float64_say(
+    teacher: LoadedTeacher, lessons: tuple[Lesson, ...], measure: str
+) -> None:
+    losses = LossConfig.model_validate({"attention": 0.75, "hidden": {"weight": 0.25, "measure": measure}})
+    found, gradients = learn(teacher, lessons, 3, losses=losses)
+
+    student: Any = build_student(teacher.config, SHAPE, seed=1)
+    student.set_attn_implementation("eager")
+    pairs = LayerPairs.of(losses, SHAPE.layers, 4)
+    torch.manual_seed(5)
+    learner = Learner(student, teacher.vocabulary, pairs, 128).double()
+    examiner = deepcopy(teacher.model).double()
+    examiner.set_attn_implementation("eager")
+    maps, states, rows = list[torch.Tensor](), list[torch.Tensor](), 0
+    for lesson in lessons:
+        prompts = lesson.example.prompt, lesson.teacher_prompt
+        own, its = (
+            model(
+                torch.tensor([[*prompt, *lesson.example.completion]]), output_attentions=True, output_hidden_states=True
+            )
+            for model, prompt in zip((student, examiner), prompts, strict=True)
+        )
+        i, j = (len(prompt) - 1 for prompt in prompts)
+        length = len(lesson.example.completion)
+        first, other, count = (0, 0, len(lesson)) if i == j else (i, j, length)
+        for (s, t), row in itertools.product(pairs.attention, range(count)):
+            a = own.attentions[s][0, :, first + row, first : first + count].mean(0)
+            b = its.attentions[t][0, :, other + row, other : other + count].mean(0)
+            maps.append(((a / a.sum() - b / b.sum()) ** 2).sum() / len(pairs.attention))
+        for (number, (s, t)), place in itertools.product(enumerate(pairs.hidden), range(length)):
+            assert learner.projections is not None
+            matrix: Any = learner.projections.matrices[number].weight
+            a, b = matrix @ own.hidden_states[s + 1][0, i + place], its.hidden_states[t + 1][0, j + place]
+            distance = 1 - a @ b / (a.norm() * b.norm()) if measure == "cosine" else ((a - b) ** 2).mean()
+            states.append(distance / len(pairs.hidden))
+        rows += count
+    attention = torch.stack(maps).sum() / rows
+    hidden = torch.stack(states).sum() / sum(len(lesson.example.completion) for lesson in lessons)
+    (0.75 * attention + 0.25 * hidden).backward()
+    assert found["attention"] == pytest.approx(attention.item(), rel=1e-5)
+    assert found["hidden"] == pytest.approx(hidden.item(), rel=1e-5)
+    for name, parameter in learner.named_parameters():
+        if parameter.grad is not None and parameter.grad.any():
+            scale = 1e-5 * float(parameter.grad.abs().max())
+            assert torch.allclose(gradients[name].double(), parameter.grad, rtol=1e-5, atol=scale), name
 
 
 def test_stretched_maps_are_learnt_too(teacher: LoadedTeacher, lessons: tuple[Lesson, ...]) -> None:

@@ -68,6 +68,26 @@ def test_a_stretched_map_is_causal_sums_to_one_and_is_bilinear(source: int, leng
     assert close(stretched[0], expected / expected.sum(-1, keepdim=True))
 
 
+@pytest.mark.parametrize("length", [3, 8])
+def test_gradients_of_inside_losses_are_those_of_finite_differences(length: int) -> None:
+    """In float64, where autograd and differences of the value are two ways to the same number."""
+    student = draw_maps(2, 1, 5, seed=1)[0][0].double()
+    teacher = draw_maps(2, 1, length, seed=2)[0][0].double()
+
+    def attend(scores: torch.Tensor) -> torch.Tensor:
+        return sum_row_distances(stretch_map(scores.softmax(-1).tril(), length), teacher)
+
+    assert torch.autograd.gradcheck(attend, (student.requires_grad_(),))
+    projections = Projections(1, 4, 6).double()
+    target = draw(1, 3, 6, seed=4).double()
+    for measure in ("cosine", "mse"):
+
+        def regress(states: torch.Tensor, measure: Measure = measure) -> torch.Tensor:
+            return sum_state_distances(projections([states]), target, measure)
+
+        assert torch.autograd.gradcheck(regress, (draw(3, 4, seed=5).double().requires_grad_(),))
+
+
 def test_equal_maps_have_no_attention_loss() -> None:
     maps = pool_heads(draw_maps(2, 2, 6, seed=4), [0, 1])[0]
     assert float(sum_row_distances(maps, maps)) == 0.0
