@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from tracewright.distill.data import Lesson
 from tracewright.distill.loss_config import OutputConfig
 from tracewright.distill.losses import SampledDistribution, TopDistribution
 from tracewright.distill.stored_format import StoredSettings, hash_tokens
-from tracewright.pipeline.decoding.limits import RefusedError, check_footer_size, check_sizes
-from tracewright.pipeline.decoding.pages import check_pages
+from tracewright.pipeline.decoding.footer import open_by_parquet_types
+from tracewright.pipeline.decoding.limits import RefusedError
+from tracewright.pipeline.decoding.pages import check_file
 from tracewright.pipeline.engines.checkpoint import CheckpointIdentity
 from tracewright.pipeline.release import Release
 from tracewright.schemas import InputError, IntegrityError, MissingInputError
@@ -109,11 +109,8 @@ def read_table(release: Release, config: OutputConfig) -> pa.Table:
             "logprobs`, or leave losses.output.logprobs out"
         )
     try:
-        check_footer_size(config.logprobs)
-        with pq.ParquetFile(config.logprobs, memory_map=True, arrow_extensions_enabled=False) as file:
-            check_sizes(config.logprobs, file, file.schema_arrow.names)
-            check_pages(config.logprobs, file)
-            return file.read()
+        check_file(config.logprobs)
+        return open_by_parquet_types(config.logprobs).read()
     except (pa.ArrowException, OSError, RefusedError) as error:
         raise IntegrityError(f"{config.logprobs} can't be read ({error}): make it again") from error
 

@@ -1,8 +1,8 @@
 """Whether a Parquet file's pages are as large as its footer says, without unpacking one.
 
-A footer is a promise: `limits` reads it, but what a reader allocates stands in front of each page. Where a file is
-read in this process, as a release is, the two are compared first. Encodings that can make more of a page than its
-bytes are refused: a release has none.
+A footer is a promise: what a reader allocates stands in front of each page. Where a file is read in this process, as a
+release is, the two are compared first. Encodings that can make more of a page than its bytes are refused: a release has
+none. What takes no bytes at all, nulls and values that stand in a dictionary once, is counted.
 """
 
 from __future__ import annotations
@@ -14,31 +14,29 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from tracewright.pipeline.decoding.limits import RefusedError
+from tracewright.pipeline.decoding.footer import Chunk, Footer, map_file, read_footer
+from tracewright.pipeline.decoding.limits import EXPANSION_FREE_BYTES, MAX_EXPANSION, RefusedError
+from tracewright.pipeline.decoding.thrift import I32, STRUCT, ThriftReader, field
 
-MAX_CHUNKS = 100_000
-"""Columns of row groups; a release of 100,000 traces has 6,400."""
-MAX_REPEATED_BYTES = 256 * 2**20
-"""Of a row group's values that stand in dictionaries, were each the longest there."""
-_FREE_REPEATED_BYTES = MAX_REPEATED_BYTES // 64
+MAX_SPREAD = 80
+"""Bytes of values that take none, for each byte in the file."""
+_VALUE_BYTES, _LEVEL_BYTES = 8, 4
+"""That a value takes when it is read, and what each level of lists around it adds."""
+_FREE_REPEATED_BYTES = 2**22
 """Of a chunk, were each value the whole dictionary: it is unpacked only where that is more."""
 MAX_TEXTS = 2_000_000
 """In the dictionaries of a file that are unpacked. 100,000 rows that all have another source have 100,000."""
-FREE_VALUES = 10_000_000
-"""In a row group: nulls and empty lists, which take no bytes. 500 rows of 500 steps with 15 fields have 3,750,000."""
-MAX_VALUES_PER_BYTE = 10
-_FREE_PAGES = 64
+_MAX_PAGE_FIELDS = 100
+_FREE_PAGES = 8
 _MIN_PAGE_BYTES = 4096
 """Of a chunk's data, for each page beyond those: writers begin a new one at a megabyte."""
-_MAX_DEPTH = 3
-_MAX_INTEGER_BYTES = 10
+_BYTE_ARRAY, _FIXED_LEN_BYTE_ARRAY = 6, 7
 _DATA, _DICTIONARY = 0, 2
 _PLAIN, _PLAIN_DICTIONARY, _RLE, _RLE_DICTIONARY, _BYTE_STREAM_SPLIT = 0, 2, 3, 8, 9
 _IN_PROPORTION = (_PLAIN, _PLAIN_DICTIONARY, _RLE, _RLE_DICTIONARY, _BYTE_STREAM_SPLIT)
-_Fields = dict[int, "int | _Fields"]
-"""A structure of Thrift by its fields' numbers: whole numbers and structures, the rest is passed over."""
+_CODECS = ("uncompressed", "snappy", "gzip", "", "brotli", "", "zstd", "lz4_raw")
+"""By Parquet's numbers; those without a name are not read."""
 
 
 class _Page(NamedTuple):
@@ -51,56 +49,67 @@ class _Page(NamedTuple):
     """Where its stored bytes begin."""
 
 
-def check_pages(path: Path, file: pq.ParquetFile) -> None:
-    """Refuse a file whose pages do not keep what its footer promises. Takes some 10 µs for each page.
+class Checked(NamedTuple):
+    """A file that keeps what its footer promises."""
 
-    Args:
-        path: the file.
-        file: its footer, which `check_sizes` has passed.
+    footer: Footer
+    excess_bytes: int
+    """That it takes beyond what is in proportion to its size: little, but several files add up."""
+
+
+def check_file(path: Path) -> Checked:
+    """Refuse a file whose pages do not keep what its footer promises, or that takes far more memory than it has bytes.
+
+    Takes some 20 µs for each page, and not much memory.
 
     Raises:
-        RefusedError: they don't, or more values are in them than their bytes can account for.
+        RefusedError: it is one.
     """
-    if (chunks := file.num_row_groups * file.metadata.num_columns) > MAX_CHUNKS:
-        raise RefusedError(f"{path} has {chunks} columns in all its row groups, at most {MAX_CHUNKS} are read")
-    if not chunks:
-        return
-    with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        pages = _Pages(path, data)
-        for group in range(file.num_row_groups):
-            pages.check_group(group, file.metadata.row_group(group))
+    footer = read_footer(path)
+    chunks = [(number, chunk) for number, group in enumerate(footer.groups) for chunk in group.chunks]
+    stored = sum(chunk.stored_bytes for _, chunk in chunks)
+    excess = max(0, sum(chunk.data_bytes for _, chunk in chunks) - MAX_EXPANSION * stored)
+    check_excess(path, excess)
+    with map_file(path) as data:
+        pages = _Pages(data)
+        spread = 0
+        for number, chunk in chunks:
+            try:
+                spread += pages.measure(chunk)
+            except RefusedError as error:
+                name = chunk.leaf.path[:80]
+                raise RefusedError(f"{path}: column {name} of row group {number} {error}: not read") from None
+    excess += max(0, spread - MAX_SPREAD * stored)
+    check_excess(path, excess)
+    return Checked(footer, excess)
+
+
+def check_excess(path: Path, excess_bytes: int) -> None:
+    """Refuse what takes too much memory beyond the proportion to its size.
+
+    Raises:
+        RefusedError: it does.
+    """
+    if excess_bytes > EXPANSION_FREE_BYTES:
+        raise RefusedError(
+            f"{path} takes {excess_bytes} bytes more than the {MAX_EXPANSION} that are read for each of its own: it "
+            "says values once, or not at all, for many rows: not read"
+        )
 
 
 class _Pages:
-    def __init__(self, path: Path, data: mmap.mmap) -> None:
-        self._path = path
+    def __init__(self, data: mmap.mmap) -> None:
         self._data = data
         self._texts_left = MAX_TEXTS
 
-    def check_group(self, group: int, rows: pq.RowGroupMetaData) -> None:
-        repeated = values = stored = 0
-        for chunk in map(rows.column, range(rows.num_columns)):
-            try:
-                repeated += self._check_chunk(chunk)
-            except RefusedError as error:
-                name = chunk.path_in_schema[:80]
-                raise RefusedError(f"{self._path}: column {name} of row group {group} {error}: not read") from None
-            values += chunk.num_values
-            stored += chunk.total_compressed_size
-        if repeated > MAX_REPEATED_BYTES:
-            raise RefusedError(f"{self._path}: row group {group} says long values once for many rows: not read")
-        if values > FREE_VALUES + MAX_VALUES_PER_BYTE * stored:
-            raise RefusedError(f"{self._path}: row group {group} states {values} values in {stored} bytes: not read")
-
-    def _check_chunk(self, chunk: pq.ColumnChunkMetaData) -> int:
-        """The bytes that its repeated values take at most."""
-        if chunk.file_path:
-            raise RefusedError("lies in another file")
+    def measure(self, chunk: Chunk) -> int:
+        """The bytes that its values take at most beyond those in its pages."""
         size = values = repeated = 0
-        stated = chunk.total_uncompressed_size
+        stated = chunk.data_bytes
+        most = _FREE_PAGES + stated // _MIN_PAGE_BYTES
         for pages, page in enumerate(self._read_pages(chunk), 1):
             size += page.data_bytes
-            if size > stated or pages > _FREE_PAGES + stated // _MIN_PAGE_BYTES:
+            if size > stated or pages > most:
                 raise RefusedError(f"has {size} bytes or more in {pages} pages, its footer says {stated} bytes")
             if page.kind == _DICTIONARY:
                 if pages > 1:
@@ -110,21 +119,18 @@ class _Pages:
                 raise RefusedError(f"has a page of kind {page.kind} in encoding {page.encoding}, which none has")
             else:
                 values += page.values
-        if values != chunk.num_values:
-            raise RefusedError(f"has {values} values, its footer says {chunk.num_values}")
-        return repeated
+        if values != chunk.values:
+            raise RefusedError(f"has {values} values, its footer says {chunk.values}")
+        leaf = chunk.leaf
+        width = leaf.width if leaf.kind == _FIXED_LEN_BYTE_ARRAY else 0
+        return repeated + values * (max(width, _VALUE_BYTES) + _LEVEL_BYTES * leaf.max_repetition)
 
-    def _read_pages(self, chunk: pq.ColumnChunkMetaData) -> Iterator[_Page]:
+    def _read_pages(self, chunk: Chunk) -> Iterator[_Page]:
         """As a reader comes to them: from the dictionary on, if there is one, through all the chunk's bytes."""
-        at = chunk.data_page_offset
-        if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < at:
-            at = chunk.dictionary_page_offset
-        end = at + chunk.total_compressed_size
-        if not 0 <= at <= end <= len(self._data):
-            raise RefusedError(f"lies at bytes {at} to {end} of {len(self._data)}")
+        at, end = chunk.start, chunk.start + chunk.stored_bytes
         while at < end:
             try:
-                fields, start = _read_struct(self._data, at, 0)
+                fields, start = ThriftReader(self._data, _MAX_PAGE_FIELDS).read_struct(at)
                 page = _to_page(fields, start)
             except (IndexError, KeyError, TypeError):
                 raise RefusedError(f"has no page that can be read at byte {at}") from None
@@ -133,31 +139,35 @@ class _Pages:
             yield page
             at = start + page.stored_bytes
 
-    def _measure_repeated(self, chunk: pq.ColumnChunkMetaData, page: _Page) -> int:
+    def _measure_repeated(self, chunk: Chunk, page: _Page) -> int:
         """The bytes of a chunk's values, were each the longest of its dictionary."""
-        most = page.data_bytes * chunk.num_values
+        most = page.data_bytes * chunk.values
         if most <= _FREE_REPEATED_BYTES:
             return most
-        if chunk.physical_type != "BYTE_ARRAY":
-            return page.data_bytes // max(page.values, 1) * chunk.num_values
+        if chunk.leaf.kind != _BYTE_ARRAY:
+            return page.data_bytes // max(page.values, 1) * chunk.values
         self._texts_left -= page.values
-        if page.values < 0 or self._texts_left < 0:
+        if page.values < 0 or self._texts_left < 0 or page.data_bytes > chunk.data_bytes:
             raise RefusedError(f"has a dictionary of {page.values} texts, at most {MAX_TEXTS} are looked at")
         stored = self._data[page.start : page.start + page.stored_bytes]
         try:
-            if chunk.compression != "UNCOMPRESSED":
-                stored = pa.decompress(stored, page.data_bytes, codec=chunk.compression.lower(), asbytes=True)
-            return _find_longest(stored, page.values) * chunk.num_values
-        except (pa.ArrowException, OSError, ValueError, struct.error):
-            raise RefusedError("has a dictionary that can't be read") from None
+            if codec := _CODECS[chunk.codec]:
+                if codec != "uncompressed":
+                    stored = pa.decompress(stored, page.data_bytes, codec=codec, asbytes=True)
+                return _find_longest(stored, page.values) * chunk.values
+        except (pa.ArrowException, OSError, ValueError, IndexError, struct.error):
+            pass
+        raise RefusedError("has a dictionary that can't be read")
 
 
-def _to_page(fields: _Fields, start: int) -> _Page:
+def _to_page(fields: dict[int, Any], start: int) -> _Page:
     """PageHeader of parquet.thrift: what is in the page has a structure of its own, by the page's kind."""
-    kind: Any = fields[1]
-    own: Any = fields[7 if kind == _DICTIONARY else 5] if kind in (_DATA, _DICTIONARY) else {1: 0, 2: -1}
-    data, stored, values, encoding = fields[2], fields[3], own[1], own[2]
-    return _Page(kind, data, stored, values, encoding, start)  # pyright: ignore[reportArgumentType]
+    kind = fields[field(1, I32)]
+    values, encoding = 0, -1
+    if kind in (_DATA, _DICTIONARY):
+        own = fields[field(7 if kind == _DICTIONARY else 5, STRUCT)]
+        values, encoding = own[field(1, I32)], own[field(2, I32)]
+    return _Page(kind, fields[field(2, I32)], fields[field(3, I32)], values, encoding, start)
 
 
 def _find_longest(texts: bytes, count: int) -> int:
@@ -167,48 +177,3 @@ def _find_longest(texts: bytes, count: int) -> int:
         (length,) = struct.unpack_from("<I", texts, at)
         longest, at = max(longest, length), at + 4 + length
     return longest
-
-
-def _read_struct(data: mmap.mmap, at: int, depth: int) -> tuple[_Fields, int]:
-    """A structure in Thrift's compact protocol, and where it ends.
-
-    Raises:
-        IndexError: it has no end, or something that no page header has.
-    """
-    fields: _Fields = {}
-    number = 0
-    while head := data[at]:
-        at += 1
-        kind, step = head & 15, head >> 4
-        if step:
-            number += step
-        else:
-            number, at = _read_integer(data, at)
-        if kind in (4, 5, 6):
-            if (byte := data[at]) < 128:
-                fields[number], at = (byte >> 1) ^ -(byte & 1), at + 1
-            else:
-                fields[number], at = _read_integer(data, at)
-        elif kind == 12 and depth < _MAX_DEPTH:
-            fields[number], at = _read_struct(data, at, depth + 1)
-        elif kind == 8:
-            length, at = _read_varint(data, at)
-            at += length
-        elif kind not in (1, 2):  # yes and no, which are in the kind
-            raise IndexError
-    return fields, at + 1
-
-
-def _read_integer(data: mmap.mmap, at: int) -> tuple[int, int]:
-    value, at = _read_varint(data, at)
-    return (value >> 1) ^ -(value & 1), at
-
-
-def _read_varint(data: mmap.mmap, at: int) -> tuple[int, int]:
-    value = 0
-    for place in range(_MAX_INTEGER_BYTES):
-        byte = data[at + place]
-        value |= (byte & 127) << (7 * place)
-        if byte < 128:
-            return value, at + place + 1
-    raise IndexError

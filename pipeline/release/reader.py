@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,20 +11,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tracewright.pipeline.decoding.limits import RefusedError, check_footer_size
+from tracewright.pipeline.decoding.footer import open_by_parquet_types, read_footer
+from tracewright.pipeline.decoding.limits import RefusedError
 from tracewright.pipeline.release.layout import DATA, LOGPROBS
 from tracewright.pipeline.release.manifest import read_manifest, read_tombstone
 from tracewright.pipeline.release.order import RowGroup, plan_windows
 from tracewright.pipeline.release.stream import Reading, RowStream, StreamState
-from tracewright.pipeline.release.verify import find_damage, find_misplaced, raise_faults
-from tracewright.schemas.errors import InputError, MissingInputError, ReleaseYankedError, in_one_line
+from tracewright.pipeline.release.verify import UNREADABLE, check_room, find_damage, find_misplaced, raise_faults
+from tracewright.schemas.errors import (
+    InputError,
+    MissingInputError,
+    ReleaseYankedError,
+    TracewrightError,
+    in_one_line,
+)
 from tracewright.schemas.release import ReleaseFile, ReleaseManifest, ReleaseRow
 
 if TYPE_CHECKING:
     import polars as pl
 
 _ROWS_AT_ONCE = 256
-"""Rows that are Python objects at the same time."""
+_BYTES_AT_ONCE = 2**24
+"""Rows that are Python objects at the same time; a text may take four times its bytes."""
 
 
 def open_release(directory: Path, *, allow_yanked: bool = False) -> Release:
@@ -56,6 +65,8 @@ class Release:
         self.directory = directory
         self.manifest = manifest
         self._sound: set[str] = set()
+        self._excess_bytes = 0
+        """That the files read so far take beyond the proportion to their sizes."""
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -80,7 +91,8 @@ class Release:
             IntegrityError: a file is damaged.
         """
         names = check_columns(columns)
-        return pa.concat_tables([pq.read_table(path, columns=names, memory_map=True) for path in self.files(split)])
+        with self._reading():
+            return pa.concat_tables([pq.read_table(path, columns=names, memory_map=True) for path in self.files(split)])
 
     def frame(self, split: str, *, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The same rows as a polars frame: numbers are those of the Arrow table, not copied."""
@@ -167,11 +179,7 @@ class Release:
         check_columns(columns)
         files = self._files(DATA, split)
         windows = self._iter_windows(files, seed=seed, rank=rank, world_size=world_size, skip=skip, columns=columns)
-        return (
-            table.take(_to_arrow(order[start : start + rows]))
-            for table, order in windows
-            for start in range(0, len(order), rows)
-        )
+        return self._iter_parts(windows, rows)
 
     def iter_rows(
         self,
@@ -201,7 +209,7 @@ class Release:
         batches = self.iter_batches(
             split, rows=_ROWS_AT_ONCE, seed=seed, rank=rank, world_size=world_size, skip=skip, columns=columns
         )
-        return (row for batch in batches for row in batch.to_pylist())
+        return self._iter_objects(batches)
 
     def logprobs(self, split: str) -> pa.Table:
         """The teacher's logprobs of the split, row by row as in `table`.
@@ -214,9 +222,10 @@ class Release:
                 f"{self.manifest.name}@{self.manifest.version} carries no teacher logprobs: train on the text, or make "
                 "a release of traces that were generated with `logprobs` above 0"
             )
-        return pa.concat_tables(
-            [pq.read_table(self._check(file), memory_map=True) for file in self._files(LOGPROBS, split)]
-        )
+        with self._reading():
+            return pa.concat_tables(
+                [open_by_parquet_types(self._check(file)).read() for file in self._files(LOGPROBS, split)]
+            )
 
     def _iter_windows(
         self,
@@ -234,21 +243,37 @@ class Release:
         for window in plan_windows(groups, seed=seed, rank=rank, world_size=world_size, skip=skip):
             for index in {group.file for group in window.groups}:
                 self._check(files[index])
-            yield readers.read(window.groups, columns), window.order
+            with self._reading():
+                table = readers.read(window.groups, columns)
+            yield table, window.order
+
+    def _iter_parts(self, windows: Iterator[tuple[pa.Table, np.ndarray]], rows: int) -> Iterator[pa.Table]:
+        for table, order in windows:
+            for start in range(0, len(order), rows):
+                with self._reading():
+                    part = table.take(_to_arrow(order[start : start + rows]))
+                yield part
+
+    def _iter_objects(self, batches: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:
+        for batch in batches:
+            count = max(1, batch.num_rows * _BYTES_AT_ONCE // max(batch.nbytes, 1))
+            for start in range(0, batch.num_rows, count):
+                with self._reading():
+                    rows = batch.slice(start, count).to_pylist()
+                yield from rows
 
     def _row_groups(self, index: int, file: ReleaseFile) -> list[RowGroup]:
         """The file's row groups from its footer. Reading all footers is cheap, hashing all files before the first row
         is not; a footer that does not fit the manifest is damage, and then the hash says so."""
         try:
-            check_footer_size(self.directory / file.path)
-            footer = pq.read_metadata(self.directory / file.path)
-        except (pa.ArrowException, OSError, RefusedError):
+            footer = read_footer(self.directory / file.path)
+        except (OSError, RefusedError):
             footer = None
-        if footer is None or footer.num_rows != file.rows:
+        if footer is None or footer.rows != file.rows:
             self._check(file)
             raise_faults(self.directory, [f"{file.path}: its footer does not fit the manifest"])
             return []
-        return [RowGroup(index, group, footer.row_group(group).num_rows) for group in range(footer.num_row_groups)]
+        return [RowGroup(index, number, group.rows) for number, group in enumerate(footer.groups)]
 
     def _files(self, folder: str, split: str) -> list[ReleaseFile]:
         files = [file for file in self.manifest.files if file.path.startswith(f"{folder}/{split}-")]
@@ -261,9 +286,24 @@ class Release:
 
     def _check(self, file: ReleaseFile) -> Path:
         if file.path not in self._sound:
-            raise_faults(self.directory, [fault] if (fault := find_damage(self.directory, file)) else [])
+            found = find_damage(self.directory, file)
+            if isinstance(found, str):
+                raise_faults(self.directory, [found])
+            else:
+                self._excess_bytes += found
+                check_room(self.directory, self._excess_bytes)
             self._sound.add(file.path)
         return self.directory / file.path
+
+    @contextmanager
+    def _reading(self) -> Generator[None]:
+        """Bytes that are the manifest's may still be no Parquet that can be read, and then the release is to blame."""
+        try:
+            yield
+        except TracewrightError:
+            raise
+        except UNREADABLE as error:
+            raise_faults(self.directory, [f"its rows can't be read ({in_one_line(error)})"])
 
 
 def _to_arrow(places: np.ndarray) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,16 +11,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tracewright.pipeline.decoding.limits import RefusedError, check_footer_size, check_sizes
-from tracewright.pipeline.decoding.pages import check_pages
+from tracewright.pipeline.decoding.limits import RefusedError
+from tracewright.pipeline.decoding.pages import check_excess, check_file
 from tracewright.pipeline.release.layout import DATA, HUB_ATTRIBUTES, HUB_CACHE, MANIFEST, TOMBSTONE, hash_file
 from tracewright.pipeline.release.manifest import read_manifest
 from tracewright.schemas.arrow import arrow_schema
-from tracewright.schemas.errors import IntegrityError
+from tracewright.schemas.errors import IntegrityError, in_one_line
 from tracewright.schemas.release import ReleaseFile, ReleaseManifest, ReleaseRow
 
 _MAX_HASHING_THREADS = 4
 _MAX_NAMED_FAULTS = 10
+_PARQUET = ".parquet"
+UNREADABLE = (pa.ArrowException, OSError, MemoryError, ValueError, IndexError)
+"""What Arrow says of Parquet that is not what it seemed to be."""
 
 
 def verify_release(directory: Path, *, digest: str | None = None) -> ReleaseManifest:
@@ -45,16 +49,23 @@ def verify_release(directory: Path, *, digest: str | None = None) -> ReleaseMani
     faults = [*find_misplaced(directory, manifest), *_find_miscounts(manifest)]
     sound = [file for file in manifest.files if not any(fault.startswith(f"{file.path}:") for fault in faults)]
     with ThreadPoolExecutor(min(_MAX_HASHING_THREADS, os.cpu_count() or 1)) as pool:
-        faults += [fault for fault in pool.map(lambda file: find_damage(directory, file), sound) if fault]
+        changes = pool.map(lambda file: _find_change(directory, file), sound)  # hashing lets go of the interpreter
+        found = [_find_misfit(directory, file) for file in sound]
+        found = [change or misfit for change, misfit in zip(changes, found, strict=True)]
+    faults += [one for one in found if isinstance(one, str)]
     raise_faults(directory, faults)
+    check_room(directory, sum(one for one in found if isinstance(one, int)))
     return manifest
 
 
 def find_misplaced(directory: Path, manifest: ReleaseManifest) -> Iterator[str]:
     """What is wrong with which files there are and how long they are; nothing is read."""
-    listed = {file.path for file in manifest.files}
+    listed = Counter(file.path for file in manifest.files)
     for file in manifest.files:
         path = directory / file.path
+        if listed[file.path] > 1 or (file.rows is None) == (path.suffix == _PARQUET):
+            yield f"{file.path}: listed {listed[file.path]} times, with {file.rows} rows: the manifest is no release's"
+            continue
         if path.is_symlink() or not path.is_file():
             yield f"{file.path}: missing" if not path.is_symlink() else f"{file.path}: a link, not a file"
         elif path.stat().st_size != file.bytes:
@@ -71,14 +82,21 @@ def _is_beside(relative: str) -> bool:
     return relative in (MANIFEST, TOMBSTONE, HUB_ATTRIBUTES) or relative.startswith(HUB_CACHE)
 
 
-def find_damage(directory: Path, file: ReleaseFile) -> str | None:
-    """What is wrong with a file's bytes, None where nothing is."""
-    found = hash_file(directory / file.path)
-    if found != file.sha256:
-        return f"{file.path}: SHA-256 {found}, the manifest says {file.sha256}"
-    if file.rows is None:
-        return None
-    return _find_misfit(directory / file.path, file)
+def find_damage(directory: Path, file: ReleaseFile) -> str | int:
+    """What is wrong with a file's bytes, or the memory that it takes beyond the proportion to its size."""
+    return _find_change(directory, file) or _find_misfit(directory, file)
+
+
+def check_room(directory: Path, excess_bytes: int) -> None:
+    """Refuse files of which none takes too much memory alone, and all do together.
+
+    Raises:
+        IntegrityError: they do.
+    """
+    try:
+        check_excess(directory, excess_bytes)
+    except RefusedError as error:
+        raise_faults(directory, [str(error)])
 
 
 def raise_faults(directory: Path, faults: list[str]) -> None:
@@ -90,22 +108,29 @@ def raise_faults(directory: Path, faults: list[str]) -> None:
     raise IntegrityError(f"the release {directory} is damaged: {named}: take an intact copy or make it again")
 
 
-def _find_misfit(path: Path, file: ReleaseFile) -> str | None:
-    """What is wrong with a Parquet file whose bytes are the manifest's: a whole release may be made to do harm."""
+def _find_change(directory: Path, file: ReleaseFile) -> str | None:
+    found = hash_file(directory / file.path)
+    return None if found == file.sha256 else f"{file.path}: SHA-256 {found}, the manifest says {file.sha256}"
+
+
+def _find_misfit(directory: Path, file: ReleaseFile) -> str | int:
+    """As `find_damage`, where the bytes are the manifest's: a whole release may be made to do harm."""
+    if file.rows is None:
+        return 0
+    path = directory / file.path
     try:
-        check_footer_size(path)
-        with pq.ParquetFile(path, arrow_extensions_enabled=False) as footer:
-            if footer.metadata.num_rows != file.rows:
-                return f"{file.path}: {footer.metadata.num_rows} rows, the manifest says {file.rows}"
-            if file.path.startswith(f"{DATA}/") and not footer.schema_arrow.equals(arrow_schema(ReleaseRow)):
-                return f"{file.path}: its columns are not those of a release"
-            check_sizes(path, footer, footer.schema_arrow.names)
-            check_pages(path, footer)
+        footer, excess = check_file(path)
+        if footer.rows != file.rows:
+            return f"{file.path}: {footer.rows} rows, the manifest says {file.rows}"
+        if not file.path.startswith(f"{DATA}/"):
+            return excess
+        with pq.ParquetFile(path, arrow_extensions_enabled=False) as opened:
+            is_known = opened.schema_arrow.equals(arrow_schema(ReleaseRow))
+        return excess if is_known else f"{file.path}: its columns are not those of a release"
     except RefusedError as error:
         return f"{file.path}: {error}"
-    except (pa.ArrowException, OSError) as error:
-        return f"{file.path}: unreadable ({error})"
-    return None
+    except UNREADABLE as error:
+        return f"{file.path}: unreadable ({in_one_line(error)})"
 
 
 def _find_miscounts(manifest: ReleaseManifest) -> Iterator[str]:

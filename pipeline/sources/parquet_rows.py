@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from tracewright.pipeline.decoding import footer
 from tracewright.pipeline.decoding.limits import RefusedError, check_footer_size
 from tracewright.pipeline.decoding.process import HEADER, MEMORY_MIB
 from tracewright.pipeline.sources.rows import Place, Row, reject_row
@@ -63,11 +63,7 @@ def count_rows(path: Path) -> int:
         InputError: the file is not Parquet.
     """
     with _refusals():
-        check_footer_size(path)
-    try:
-        return pq.read_metadata(path).num_rows
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{path} is not a Parquet file that can be read: {_one_line(error)}") from error
+        return footer.count_rows(path)
 
 
 @contextmanager
