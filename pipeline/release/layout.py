@@ -19,6 +19,7 @@ HUB_CACHE = ".cache/huggingface/"
 
 ASIDE_SUFFIX = ".incomplete"
 """A release that is being made lies in a sibling folder `.NAME.PID.incomplete` until its one rename."""
+_HASHED_AT_ONCE = 2**24
 MAX_TEXT_FILE_BYTES = 64 * 1024 * 1024
 """No manifest or tombstone is larger; more is refused before it is read."""
 
@@ -30,8 +31,13 @@ def file_path(folder: str, split: str, index: int, count: int) -> str:
 
 def hash_file(path: Path) -> str:
     """SHA-256 of the file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        # Large pieces: between two of them a thread waits for the interpreter, as long as another computes.
+        piece = bytearray(min(_HASHED_AT_ONCE, path.stat().st_size + 1))
+        while count := file.readinto(piece):
+            digest.update(memoryview(piece)[:count])
+    return digest.hexdigest()
 
 
 def write_file(path: Path, data: bytes) -> None:

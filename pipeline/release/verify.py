@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tracewright.pipeline.collector import collect_rarely
 from tracewright.pipeline.decoding.limits import RefusedError
 from tracewright.pipeline.decoding.pages import check_excess, check_file
 from tracewright.pipeline.release.layout import DATA, HUB_ATTRIBUTES, HUB_CACHE, MANIFEST, TOMBSTONE, hash_file
@@ -50,7 +51,8 @@ def verify_release(directory: Path, *, digest: str | None = None) -> ReleaseMani
     sound = [file for file in manifest.files if not any(fault.startswith(f"{file.path}:") for fault in faults)]
     with ThreadPoolExecutor(min(_MAX_HASHING_THREADS, os.cpu_count() or 1)) as pool:
         changes = pool.map(lambda file: _find_change(directory, file), sound)  # hashing lets go of the interpreter
-        found = [_find_misfit(directory, file) for file in sound]
+        with collect_rarely():
+            found = [_find_misfit(directory, file) for file in sound]
         found = [change or misfit for change, misfit in zip(changes, found, strict=True)]
     faults += [one for one in found if isinstance(one, str)]
     raise_faults(directory, faults)
