@@ -24,6 +24,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "on-policy": {
         "on_policy": {},
         "losses": {"output": {"weight": 1.0, "divergence": "reverse_kl", "temperature": 1.0}},
+        "learning_rate": 5e-4,  # at 0.003 a student that solved 67 % lost 5 points in 100 steps, at this none in 200
     },
 }
 """What a stage is that is named and not described."""
