@@ -151,13 +151,12 @@ class _Pages:
             raise RefusedError(f"has a dictionary of {page.values} texts, at most {MAX_TEXTS} are looked at")
         stored = self._data[page.start : page.start + page.stored_bytes]
         try:
-            if codec := _CODECS[chunk.codec]:
-                if codec != "uncompressed":
-                    stored = pa.decompress(stored, page.data_bytes, codec=codec, asbytes=True)
-                return _find_longest(stored, page.values) * chunk.values
+            codec = _CODECS[chunk.codec]
+            if codec != "uncompressed":  # Arrow refuses one without a name
+                stored = pa.decompress(stored, page.data_bytes, codec=codec, asbytes=True)
+            return _find_longest(stored, page.values) * chunk.values
         except (pa.ArrowException, OSError, ValueError, IndexError, struct.error):
-            pass
-        raise RefusedError("has a dictionary that can't be read")
+            raise RefusedError("has a dictionary that can't be read") from None
 
 
 def _to_page(fields: dict[int, Any], start: int) -> _Page:
