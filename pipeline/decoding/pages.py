@@ -92,8 +92,8 @@ def check_excess(path: Path, excess_bytes: int) -> None:
     """
     if excess_bytes > EXPANSION_FREE_BYTES:
         raise RefusedError(
-            f"{path} takes {excess_bytes} bytes more than the {MAX_EXPANSION} that are read for each of its own: it "
-            "says values once, or not at all, for many rows: not read"
+            f"{path} takes {excess_bytes} bytes of memory more than is in proportion to its size, expected at most "
+            f"{EXPANSION_FREE_BYTES}: it says values once, or not at all, for many rows: not read"
         )
 
 
